@@ -1,0 +1,138 @@
+//! A top-up's life: its states, and what is kept of it.
+
+use crate::account::Method;
+use crate::credits::Credits;
+use crate::ids::{InvalidName, TopupId, WalletKey};
+use crate::money::Money;
+use jiff::Timestamp;
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! states {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$doc])* $variant,)+ }
+
+        impl $name {
+            /// Every state, in the order of a life.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// As it is written in the database and shown to people.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidName;
+
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                match text {
+                    $($text => Ok(Self::$variant),)+
+                    _ => Err(InvalidName(format!("{text:?} is no state of a top-up or payment"))),
+                }
+            }
+        }
+    };
+}
+
+states! {
+    /// Where a top-up stands: `requested → scheduled → charging → succeeded | failed | skipped`.
+    TopupState {
+        /// Asked for; its message is on the way.
+        Requested = "requested",
+        /// Waits for its moment, or for the account's earlier card top-up (C2).
+        Scheduled = "scheduled",
+        /// The intent is committed; the gateway is being asked (C5).
+        Charging = "charging",
+        /// The gateway says: not yet.
+        Pending = "pending",
+        /// Nobody knows (C8).
+        Unknown = "unknown",
+        /// A person has to look.
+        Parked = "parked",
+        /// Credited.
+        Succeeded = "succeeded",
+        /// Definitely refused.
+        Failed = "failed",
+        /// Not wanted any more when it woke (C3).
+        Skipped = "skipped",
+        /// Credited, and taken back (V1).
+        Reversed = "reversed",
+    }
+}
+
+impl TopupState {
+    /// Counts as the wallet's one open top-up (T2).
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        match self {
+            Self::Requested
+            | Self::Scheduled
+            | Self::Charging
+            | Self::Pending
+            | Self::Unknown
+            | Self::Parked => true,
+            Self::Succeeded | Self::Failed | Self::Skipped | Self::Reversed => false,
+        }
+    }
+}
+
+states! {
+    /// Where a payment stands with the gateway.
+    PaymentState {
+        /// Intent committed, answer not seen yet.
+        Charging = "charging",
+        /// The gateway says: not yet.
+        Pending = "pending",
+        /// Nobody knows.
+        Unknown = "unknown",
+        /// A person has to look.
+        Parked = "parked",
+        /// Captured.
+        Succeeded = "succeeded",
+        /// Definitely refused.
+        Failed = "failed",
+        /// Captured, and given back.
+        Reversed = "reversed",
+    }
+}
+
+/// A top-up, as locked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topup {
+    /// Which.
+    pub id: TopupId,
+    /// Of which wallet.
+    pub wallet: WalletKey,
+    /// How, as set when it was requested.
+    pub method: Method,
+    /// Credits, as set when it was requested.
+    pub quantity: Credits,
+    /// What the card will be charged: the price when it was requested (C4). `None` for a transfer,
+    /// or where no price was listed yet.
+    pub price: Option<Money>,
+    /// Where it stands.
+    pub state: TopupState,
+    /// When.
+    pub requested_at: Timestamp,
+    /// The moment that it waits for, if it waits for a known one.
+    pub due_at: Option<Timestamp>,
+}
+
+/// The account's claim on card spacing (C1), as locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SpacingClaim {
+    /// The card top-up that is with the gateway and not settled yet.
+    pub unsettled: Option<TopupId>,
+    /// When the last one settled, success or failure.
+    pub last_settled_at: Option<Timestamp>,
+}
