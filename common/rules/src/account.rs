@@ -3,8 +3,7 @@
 use crate::credits::Credits;
 use crate::ids::{AccountId, TopupId, WalletKey};
 use crate::money::Currency;
-use std::fmt;
-use std::str::FromStr;
+use crate::names::names;
 
 /// Main, or sub of exactly one main.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,44 +42,13 @@ pub struct Caps {
     pub amount_minor_per_month: Option<i64>,
 }
 
-/// How a wallet is refilled automatically.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Method {
-    /// A saved card is charged.
-    Card,
-    /// Credits come from the main account's wallet of the same service.
-    Transfer,
-}
-
-impl Method {
-    /// As it is written in messages and in the database.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Card => "card",
-            Self::Transfer => "transfer",
-        }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Method {
-    type Err = crate::ids::InvalidName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "card" => Ok(Self::Card),
-            "transfer" => Ok(Self::Transfer),
-            _ => Err(crate::ids::InvalidName(
-                "is neither `card` nor `transfer`".to_owned(),
-            )),
-        }
+names! {
+    /// How a wallet is refilled automatically.
+    pub enum Method: "method of auto top-up" {
+        /// A saved card is charged.
+        Card = "card",
+        /// Credits come from the main account's wallet of the same service.
+        Transfer = "transfer",
     }
 }
 

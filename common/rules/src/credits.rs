@@ -18,6 +18,9 @@ impl Credits {
     /// The most that a wallet, threshold or quantity may be: 10^12 credits. Keeps every sum far from overflow.
     pub const WALLET_MAX: Self = Self(1_000_000_000_000_000);
 
+    /// The least that a balance may be: 10^15 credits owed, which no number of sends ever reaches.
+    pub const BALANCE_MIN: Self = Self(-1_000_000_000_000_000_000);
+
     /// From thousandths of a credit.
     #[must_use]
     pub const fn from_milli(milli: i64) -> Self {
@@ -98,8 +101,6 @@ impl serde::Serialize for Credits {
 impl<'de> serde::Deserialize<'de> for Credits {
     /// A JSON number or a string that holds one, at most 3 decimals.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::json::number_text(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        crate::json::number(deserializer)
     }
 }

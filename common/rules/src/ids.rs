@@ -1,5 +1,6 @@
 //! Names of things: accounts, services, wallets, top-ups, references.
 
+use crate::names::names;
 use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
@@ -53,51 +54,19 @@ impl serde::Serialize for AccountId {
 impl<'de> serde::Deserialize<'de> for AccountId {
     /// A JSON integer, or the same as a string.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::json::number_text(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        crate::json::number(deserializer)
     }
 }
 
-/// What credits are for.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Service {
-    /// Text messages.
-    #[default]
-    Sms,
-    /// WhatsApp messages.
-    Whatsapp,
-}
-
-impl Service {
-    /// As it is written in messages and in the database.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sms => "sms",
-            Self::Whatsapp => "whatsapp",
-        }
-    }
-}
-
-impl fmt::Display for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Service {
-    type Err = InvalidName;
-
-    fn from_str(text: &str) -> Result<Self, InvalidName> {
-        match text {
-            "sms" => Ok(Self::Sms),
-            "whatsapp" => Ok(Self::Whatsapp),
-            _ => Err(InvalidName("is neither `sms` nor `whatsapp`".to_owned())),
-        }
+names! {
+    /// What credits are for.
+    #[derive(Default)]
+    pub enum Service: "service" {
+        /// Text messages.
+        #[default]
+        Sms = "sms",
+        /// WhatsApp messages.
+        Whatsapp = "whatsapp",
     }
 }
 
@@ -123,20 +92,11 @@ pub type TopupId = Uuid;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference(String);
 
-/// What a payment is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PaymentKind {
-    /// An automatic card top-up.
-    Topup,
-}
-
-impl PaymentKind {
-    /// As it is written at the head of a reference.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Topup => "topup",
-        }
+names! {
+    /// What a payment is for, as it stands at the head of its reference.
+    pub enum PaymentKind: "kind of payment" {
+        /// An automatic card top-up.
+        Topup = "topup",
     }
 }
 
@@ -161,11 +121,11 @@ impl Reference {
     pub fn parts(&self) -> Option<(PaymentKind, AccountId, Uuid)> {
         let (kind, rest) = self.0.split_once('-')?;
         let (account, id) = rest.split_once('-')?;
-        let kind = match kind {
-            "topup" => PaymentKind::Topup,
-            _ => return None,
-        };
-        Some((kind, account.parse().ok()?, Uuid::try_parse(id).ok()?))
+        Some((
+            kind.parse().ok()?,
+            account.parse().ok()?,
+            Uuid::try_parse(id).ok()?,
+        ))
     }
 }
 

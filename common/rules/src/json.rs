@@ -2,14 +2,32 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::fmt::Display;
+use std::str::FromStr;
 
-/// The text of a JSON number, or of a string (which its reader then parses as a number).
-pub(crate) fn number_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+/// A JSON number, or a string that holds one, parsed from its text.
+pub(crate) fn number<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
     let raw = Box::<RawValue>::deserialize(deserializer)?;
-    let text = raw.get().trim();
-    match text.as_bytes().first() {
-        Some(b'"') => serde_json::from_str(text).map_err(serde::de::Error::custom),
-        Some(b'-' | b'0'..=b'9') => Ok(text.to_owned()),
-        Some(_) | None => Err(serde::de::Error::custom("is neither a number nor a string")),
+    let json = raw.get();
+    let parsed = match (plain_number(json), json.as_bytes().first()) {
+        (Some(text), _) => text.parse(),
+        (None, Some(b'"')) => serde_json::from_str::<String>(json)
+            .map_err(serde::de::Error::custom)?
+            .parse(),
+        (None, Some(_) | None) => return Err(serde::de::Error::custom("is neither a number nor a string")),
+    };
+    parsed.map_err(serde::de::Error::custom)
+}
+
+/// The text inside a JSON number, or inside a string without escapes; `None` for anything else.
+pub(crate) fn plain_number(json: &str) -> Option<&str> {
+    match json.as_bytes() {
+        [b'-' | b'0'..=b'9', ..] => Some(json),
+        [b'"', text @ .., b'"'] if !text.contains(&b'\\') => json.get(1..json.len() - 1),
+        _ => None,
     }
 }

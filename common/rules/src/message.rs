@@ -1,21 +1,18 @@
 //! The bodies of the four queues' messages, version 1: parsed from bytes at the edge, written by the fleet.
 //!
-//! A refusal is one line that a person understands; it becomes the parked message's reason.
+//! A refusal is one line that a person understands; it becomes the parked message's reason. Fields that are not
+//! known are ignored, so that senders may grow by addition. Left out: everything that needs more than the message
+//! itself, such as the open window (`sends`).
 
 use crate::credits::Credits;
 use crate::ids::{AccountId, Reference, Service, TopupId, WalletKey};
 use crate::money::Currency;
+use crate::names::names;
+pub use crate::reading::{BODY_MAX_BYTES, NESTING_MAX, Unreadable, parse};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use uuid::Uuid;
-
-/// Largest body that is looked at, in bytes.
-pub const BODY_MAX_BYTES: usize = 64 * 1024;
-
-/// Why a message's body can't be used: one line for a person.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreadable(pub String);
 
 /// A message type: its name on the wire, its queue, and its body.
 pub trait Message: Serialize + for<'de> Deserialize<'de> {
@@ -23,9 +20,16 @@ pub trait Message: Serialize + for<'de> Deserialize<'de> {
     const TYPE: &'static str;
     /// The queue that it goes to.
     const QUEUE: &'static str;
+    /// The body's field that `message_id` must equal; `None` where `message_id` is free.
+    const ID_FIELD: Option<&'static str>;
 
-    /// The body's own id, which `message_id` must equal.
+    /// The body's own id, which it is published with as `message_id`.
     fn id(&self) -> String;
+
+    /// Whether `message_id` names this body. Upper and lower case are the same.
+    fn is_named(&self, message_id: &str) -> bool {
+        Self::ID_FIELD.is_none() || self.id().eq_ignore_ascii_case(message_id)
+    }
 
     /// What serde can't say about the fields.
     ///
@@ -33,6 +37,85 @@ pub trait Message: Serialize + for<'de> Deserialize<'de> {
     /// The field and what is wrong with it.
     fn check(&self) -> Result<(), Unreadable> {
         Ok(())
+    }
+
+    /// The body from its text, without a word on what is wrong.
+    #[must_use]
+    fn from_json(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+impl Message for SmsSent {
+    const TYPE: &'static str = "sms-sent.v1";
+    const QUEUE: &'static str = "sms-sent";
+    const ID_FIELD: Option<&'static str> = Some("event_id");
+
+    fn id(&self) -> String {
+        self.event_id.to_string()
+    }
+
+    fn is_named(&self, message_id: &str) -> bool {
+        Uuid::try_parse(message_id) == Ok(self.event_id)
+    }
+
+    fn check(&self) -> Result<(), Unreadable> {
+        if self.messages == 0 {
+            return Err(Unreadable("field `messages`: must be at least 1".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Without an allocation: tens of thousands of these are read a second.
+    fn from_json(text: &str) -> Option<Self> {
+        let body: SmsSentBody<'_> = serde_json::from_str(text).ok()?;
+        Some(Self {
+            event_id: body.event_id,
+            account_id: crate::json::plain_number(body.account_id.get())?.parse().ok()?,
+            service: body.service,
+            credits: crate::json::plain_number(body.credits.get())?.parse().ok()?,
+            messages: body.messages,
+            batch_id: body.batch_id,
+            sent_at: body.sent_at,
+        })
+    }
+}
+
+impl Message for TopupRequested {
+    const TYPE: &'static str = "topup-requested.v1";
+    const QUEUE: &'static str = "topup-requested";
+    const ID_FIELD: Option<&'static str> = Some("topup_id");
+
+    fn id(&self) -> String {
+        self.topup_id.to_string()
+    }
+}
+
+impl Message for PaymentResult {
+    const TYPE: &'static str = "payment-results.v1";
+    const QUEUE: &'static str = "payment-results";
+    /// One payment has many results.
+    const ID_FIELD: Option<&'static str> = None;
+
+    /// The reference with the verdict, and with the reversal that it names.
+    fn id(&self) -> String {
+        let Self {
+            reference, status, ..
+        } = self;
+        match &self.reversal_id {
+            Some(reversal_id) => format!("{reference}:{status}:{reversal_id}"),
+            None => format!("{reference}:{status}"),
+        }
+    }
+}
+
+impl Message for Notification {
+    const TYPE: &'static str = "notifications.v1";
+    const QUEUE: &'static str = "notifications";
+    const ID_FIELD: Option<&'static str> = Some("notification_id");
+
+    fn id(&self) -> String {
+        self.notification_id.to_string()
     }
 }
 
@@ -54,12 +137,37 @@ pub struct SmsSent {
     /// The hold that this send uses up (S5).
     #[serde(default)]
     pub batch_id: Option<Uuid>,
-    /// When they went.
+    /// When they went, to the microsecond: what the database keeps.
+    #[serde(deserialize_with = "to_the_microsecond")]
     pub sent_at: Timestamp,
+}
+
+/// The same body, borrowed.
+#[derive(Deserialize)]
+struct SmsSentBody<'a> {
+    event_id: Uuid,
+    #[serde(borrow)]
+    account_id: &'a RawValue,
+    #[serde(default)]
+    service: Service,
+    #[serde(borrow)]
+    credits: &'a RawValue,
+    #[serde(default = "one")]
+    messages: u32,
+    #[serde(default)]
+    batch_id: Option<Uuid>,
+    #[serde(deserialize_with = "to_the_microsecond")]
+    sent_at: Timestamp,
 }
 
 const fn one() -> u32 {
     1
+}
+
+/// Finer digits are dropped at the edge, so that a repeat equals what the database gives back.
+fn to_the_microsecond<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let exact = Timestamp::deserialize(deserializer)?;
+    Timestamp::from_microsecond(exact.as_microsecond()).map_err(serde::de::Error::custom)
 }
 
 impl SmsSent {
@@ -120,52 +228,52 @@ pub struct PaymentResult {
     pub occurred_at: Timestamp,
 }
 
-/// A verdict on a payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PaymentStatus {
-    /// Captured.
-    Success,
-    /// Definitely refused.
-    Failed,
-    /// Not yet.
-    Pending,
-    /// No answer, or none that can be read.
-    Unknown,
-    /// The customer has to do something.
-    ActionRequired,
-    /// Given back.
-    Reversed,
-    /// The card holder disputes it.
-    DisputeOpened,
-    /// The dispute was won.
-    DisputeWon,
+names! {
+    /// A verdict on a payment.
+    pub enum PaymentStatus: "status of a payment" {
+        /// Captured.
+        Success = "success",
+        /// Definitely refused.
+        Failed = "failed",
+        /// Not yet.
+        Pending = "pending",
+        /// No answer, or none that can be read.
+        Unknown = "unknown",
+        /// The customer has to do something.
+        ActionRequired = "action-required",
+        /// Given back.
+        Reversed = "reversed",
+        /// The card holder disputes it.
+        DisputeOpened = "dispute-opened",
+        /// The dispute was won.
+        DisputeWon = "dispute-won",
+    }
 }
 
-/// Where a payment result comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ResultSource {
-    /// The charge call's own answer.
-    Charge,
-    /// A signed webhook.
-    Webhook,
-    /// A later question.
-    Verify,
-    /// The daily comparison.
-    Reconcile,
-    /// A person.
-    Operator,
+names! {
+    /// Where a payment result comes from.
+    pub enum ResultSource: "source of a payment result" {
+        /// The charge call's own answer.
+        Charge = "charge",
+        /// A signed webhook.
+        Webhook = "webhook",
+        /// A later question.
+        Verify = "verify",
+        /// The daily comparison.
+        Reconcile = "reconcile",
+        /// A person.
+        Operator = "operator",
+    }
 }
 
-/// With real money or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PaymentMode {
-    /// Real money.
-    Live,
-    /// The gateway's test mode, or the sandbox.
-    Test,
+names! {
+    /// With real money or not.
+    pub enum PaymentMode: "mode of a payment" {
+        /// Real money.
+        Live = "live",
+        /// The gateway's test mode, or the sandbox.
+        Test = "test",
+    }
 }
 
 /// One notice by one channel.
@@ -184,36 +292,36 @@ pub struct Notification {
     pub params: serde_json::Map<String, serde_json::Value>,
 }
 
-/// How a notice travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Channel {
-    /// A text message.
-    Sms,
-    /// An e-mail.
-    Email,
+names! {
+    /// How a notice travels.
+    pub enum Channel: "channel" {
+        /// A text message.
+        Sms = "sms",
+        /// An e-mail.
+        Email = "email",
+    }
 }
 
-/// The texts there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Template {
-    /// Credits came.
-    TopupSucceeded,
-    /// They did not.
-    TopupFailed,
-    /// The balance crossed the notice threshold.
-    LowCredit,
-    /// Bought by hand.
-    PurchaseSucceeded,
-    /// Not bought.
-    PurchaseFailed,
-    /// Taken back.
-    PaymentReversed,
-    /// A cap stopped automatic top-ups.
-    CapReached,
-    /// The card runs out.
-    CardExpiring,
-    /// For the operators.
-    OperatorAlert,
+names! {
+    /// The texts there are.
+    pub enum Template: "template" {
+        /// Credits came.
+        TopupSucceeded = "topup-succeeded",
+        /// They did not.
+        TopupFailed = "topup-failed",
+        /// The balance crossed the notice threshold.
+        LowCredit = "low-credit",
+        /// Bought by hand.
+        PurchaseSucceeded = "purchase-succeeded",
+        /// Not bought.
+        PurchaseFailed = "purchase-failed",
+        /// Taken back.
+        PaymentReversed = "payment-reversed",
+        /// A cap stopped automatic top-ups.
+        CapReached = "cap-reached",
+        /// The card runs out.
+        CardExpiring = "card-expiring",
+        /// For the operators.
+        OperatorAlert = "operator-alert",
+    }
 }

@@ -2,51 +2,14 @@
 
 use crate::account::Method;
 use crate::credits::Credits;
-use crate::ids::{InvalidName, TopupId, WalletKey};
+use crate::ids::{TopupId, WalletKey};
 use crate::money::Money;
+use crate::names::names;
 use jiff::Timestamp;
-use std::fmt;
-use std::str::FromStr;
 
-macro_rules! states {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$doc])* $variant,)+ }
-
-        impl $name {
-            /// Every state, in the order of a life.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// As it is written in the database and shown to people.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidName;
-
-            fn from_str(text: &str) -> Result<Self, InvalidName> {
-                match text {
-                    $($text => Ok(Self::$variant),)+
-                    _ => Err(InvalidName(format!("{text:?} is no state of a top-up or payment"))),
-                }
-            }
-        }
-    };
-}
-
-states! {
+names! {
     /// Where a top-up stands: `requested → scheduled → charging → succeeded | failed | skipped`.
-    TopupState {
+    pub enum TopupState: "state of a top-up" {
         /// Asked for; its message is on the way.
         Requested = "requested",
         /// Waits for its moment, or for the account's earlier card top-up (C2).
@@ -86,9 +49,9 @@ impl TopupState {
     }
 }
 
-states! {
+names! {
     /// Where a payment stands with the gateway.
-    PaymentState {
+    pub enum PaymentState: "state of a payment" {
         /// Intent committed, answer not seen yet.
         Charging = "charging",
         /// The gateway says: not yet.

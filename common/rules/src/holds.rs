@@ -1,0 +1,64 @@
+//! S5: leave for a batch before it goes out, and how its events use the hold up.
+//!
+//! Left out: expiry. The store closes a hold whose time is over; an open one counts.
+
+use crate::account::Wallet;
+use crate::credits::Credits;
+use jiff::Timestamp;
+
+/// The answer to a sender who asks leave for a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// The batch may go: its cost becomes a hold.
+    Granted,
+    /// The batch may not go, not even a part of it.
+    Refused {
+        /// What the available credits fall short of its cost.
+        missing: Credits,
+    },
+}
+
+/// S5: a batch that would take the available credits (balance less open holds) below zero is refused whole,
+/// whatever auto top-up might bring. `cost` is above 0.
+#[must_use]
+pub fn leave(wallet: &Wallet, cost: Credits) -> Leave {
+    let missing = cost.milli().saturating_sub(wallet.available().milli());
+    if missing > 0 {
+        Leave::Refused {
+            missing: Credits::from_milli(missing),
+        }
+    } else {
+        Leave::Granted
+    }
+}
+
+/// Credits set aside for one batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// Set aside in the beginning.
+    pub credits: Credits,
+    /// Of which the batch's events have used.
+    pub used: Credits,
+    /// Not closed by its sender, nor expired.
+    pub open: bool,
+    /// When it is released by itself.
+    pub expires_at: Timestamp,
+}
+
+impl Hold {
+    /// What is still set aside: none once it is closed.
+    #[must_use]
+    pub fn remaining(&self) -> Credits {
+        if self.open {
+            Credits::from_milli(self.credits.milli().saturating_sub(self.used.milli()).max(0))
+        } else {
+            Credits::ZERO
+        }
+    }
+}
+
+/// S5: how much of an event's credits its hold covers. The rest is debited all the same (S3).
+#[must_use]
+pub fn use_hold(hold: &Hold, credits: Credits) -> Credits {
+    hold.remaining().min(credits).max(Credits::ZERO)
+}
