@@ -1,0 +1,108 @@
+//! What can go wrong with the database, told apart by who has to act.
+
+use std::error::Error as _;
+use tokio_postgres::error::SqlState;
+
+/// An error of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No connection could be had from the pool.
+    #[error("no database connection: {0}")]
+    Pool(#[from] deadpool_postgres::PoolError),
+    /// PostgreSQL refused a statement, or went away during it.
+    #[error("{}", postgres_text(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+    /// The settings of the connection are wrong.
+    #[error("database settings: {0}")]
+    Settings(String),
+    /// The schema could not be brought up to date.
+    #[error("migration: {0}")]
+    Migration(#[from] refinery::Error),
+    /// A row holds what the rules do not know.
+    #[error("a row of {table} can't be read: {what}")]
+    Unreadable {
+        /// Which table.
+        table: &'static str,
+        /// What is wrong.
+        what: String,
+    },
+    /// A body that the fleet itself wanted to send could not be written as JSON.
+    #[error("a message could not be written: {0}")]
+    Message(#[from] serde_json::Error),
+    /// Something else was changing the same rows, again and again.
+    #[error("gave up after {attempts} serialization failures or deadlocks")]
+    Contended {
+        /// How often it was tried.
+        attempts: u32,
+    },
+}
+
+impl StoreError {
+    /// The database's trouble or ours, and no message's fault: wait and try the same again.
+    /// A COMMIT whose connection broke is here too: its outcome is asked for by key.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Pool(_) | Self::Contended { .. } => true,
+            Self::Postgres(error) => is_outage(error),
+            Self::Settings(_) | Self::Migration(_) | Self::Unreadable { .. } | Self::Message(_) => false,
+        }
+    }
+
+    /// A deadlock or serialization failure: the whole transaction may be tried again at once.
+    pub(crate) fn is_contention(&self) -> bool {
+        self.sql_state().is_some_and(|state| {
+            *state == SqlState::T_R_SERIALIZATION_FAILURE || *state == SqlState::T_R_DEADLOCK_DETECTED
+        })
+    }
+
+    /// A unique key or index was there before.
+    pub(crate) fn violates(&self, constraint: &str) -> bool {
+        let Self::Postgres(error) = self else { return false };
+        error.as_db_error().is_some_and(|e| {
+            *e.code() == SqlState::UNIQUE_VIOLATION
+                && e.constraint().is_some_and(|name| {
+                    name == constraint || name.starts_with("ledger_") && constraint == "ledger_pk"
+                })
+        })
+    }
+
+    pub(crate) fn sql_state(&self) -> Option<&SqlState> {
+        match self {
+            Self::Postgres(error) => error.code(),
+            Self::Pool(_)
+            | Self::Settings(_)
+            | Self::Migration(_)
+            | Self::Unreadable { .. }
+            | Self::Message(_)
+            | Self::Contended { .. } => None,
+        }
+    }
+}
+
+/// Classes of SQL states that say nothing of the statement: connection, resources, operator intervention, system.
+const OUTAGE_CLASSES: [&str; 4] = ["08", "53", "57", "58"];
+
+fn is_outage(error: &tokio_postgres::Error) -> bool {
+    if error.is_closed() || error.source().is_some_and(|s| s.is::<std::io::Error>()) {
+        return true;
+    }
+    error.code().is_some_and(|state| {
+        OUTAGE_CLASSES.contains(&state.code().get(..2).unwrap_or_default())
+            || *state == SqlState::READ_ONLY_SQL_TRANSACTION
+            || *state == SqlState::T_R_SERIALIZATION_FAILURE
+            || *state == SqlState::T_R_DEADLOCK_DETECTED
+            || *state == SqlState::LOCK_NOT_AVAILABLE
+    })
+}
+
+/// tokio-postgres prints `db error` alone; the server's own words help.
+fn postgres_text(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(db) => format!("database: {} (SQLSTATE {})", db.message(), db.code().code()),
+        None => match error.source() {
+            Some(source) => format!("database: {error}: {source}"),
+            None => format!("database: {error}"),
+        },
+    }
+}

@@ -1,0 +1,117 @@
+//! Notices, recorded in the transaction of the change that caused them (N1).
+
+use crate::StoreError;
+use crate::outbox::{self, Draft, OutboxMessage};
+use crate::transaction::Tx;
+use std::collections::HashMap;
+use topup_rules::message::{Channel, Notification};
+use topup_rules::notices::{NoticeDraft, Routing, route};
+use uuid::Uuid;
+
+/// Records each draft once a channel, and queues what has somewhere to go. A draft whose cause was
+/// recorded before changes nothing.
+pub(crate) async fn request(
+    tx: &Tx,
+    drafts: &[NoticeDraft],
+    traceparent: Option<&str>,
+) -> Result<Vec<OutboxMessage>, StoreError> {
+    if drafts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let contacts = contacts(tx, drafts).await?;
+    let mut rows = Rows::default();
+    let mut notifications = Vec::new();
+    for draft in drafts {
+        let (has_mobile, has_email) = contacts.get(&draft.account.get()).copied().unwrap_or_default();
+        for (channel, routing) in route(has_mobile, has_email) {
+            let id = draft.id(channel);
+            rows.push(draft, id, channel, &routing);
+            if routing == Routing::Send {
+                notifications.push(Notification {
+                    notification_id: id,
+                    account_id: draft.account,
+                    channel,
+                    template: draft.template,
+                    params: draft.params.clone(),
+                });
+            }
+        }
+    }
+    let recorded = rows.insert(tx).await?;
+    let messages = notifications
+        .iter()
+        .filter(|n| recorded.contains(&n.notification_id))
+        .map(|n| Ok(Draft::new(n.account_id, n)?.traced(traceparent)))
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    outbox::write(tx, messages).await
+}
+
+/// Whether each account has a mobile number and an e-mail address.
+async fn contacts(tx: &Tx, drafts: &[NoticeDraft]) -> Result<HashMap<i64, (bool, bool)>, StoreError> {
+    let accounts: Vec<i64> = drafts.iter().map(|d| d.account.get()).collect();
+    let rows = tx
+        .query(
+            "SELECT account_id, mobile IS NOT NULL, email IS NOT NULL FROM accounts WHERE account_id = ANY($1)",
+            &[&accounts],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| (row.get(0), (row.get(1), row.get(2))))
+        .collect())
+}
+
+/// Columns of the notices to insert.
+#[derive(Default)]
+struct Rows<'a> {
+    accounts: Vec<i64>,
+    ids: Vec<Uuid>,
+    causes: Vec<&'a str>,
+    templates: Vec<&'static str>,
+    channels: Vec<&'static str>,
+    params: Vec<serde_json::Value>,
+    states: Vec<&'static str>,
+    details: Vec<Option<&'static str>>,
+}
+
+impl<'a> Rows<'a> {
+    fn push(&mut self, draft: &'a NoticeDraft, id: Uuid, channel: Channel, routing: &Routing) {
+        self.accounts.push(draft.account.get());
+        self.ids.push(id);
+        self.causes.push(&draft.cause);
+        self.templates.push(draft.template.as_str());
+        self.channels.push(channel.as_str());
+        self.params.push(serde_json::Value::Object(draft.params.clone()));
+        let (state, detail) = match routing {
+            Routing::Send => ("queued", None),
+            Routing::Skip(why) => ("skipped", Some(*why)),
+        };
+        self.states.push(state);
+        self.details.push(detail);
+    }
+
+    /// The ids of those that were not there before.
+    async fn insert(&self, tx: &Tx) -> Result<Vec<Uuid>, StoreError> {
+        let rows = tx
+            .query(
+                "INSERT INTO notices (account_id, notification_id, cause, template, channel, params, state, detail, ended_at)
+                 SELECT t.*, CASE WHEN t.state = 'skipped' THEN clock_timestamp() END
+                   FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::text[])
+                        AS t (account_id, notification_id, cause, template, channel, params, state, detail)
+                     ON CONFLICT DO NOTHING
+                 RETURNING notification_id",
+                &[
+                    &self.accounts,
+                    &self.ids,
+                    &self.causes,
+                    &self.templates,
+                    &self.channels,
+                    &self.params,
+                    &self.states,
+                    &self.details,
+                ],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+}

@@ -1,0 +1,382 @@
+//! The transaction of a batch of sends: debit, hold, trigger, notice, all or nothing.
+//!
+//! One batch is one transaction, because the commit is what costs. Its steps:
+//!
+//! 1. admit each send by the database's clock (S4), fold exact repeats inside the batch into one;
+//! 2. lock the wallets, in their order, and refuse what has none;
+//! 3. COPY the ledger rows, optimistically: a repeat ends the transaction on the ledger's key, and the
+//!    batch is run again on the careful path, which finds out which sends were there before (S1, S2);
+//! 4. sum up per wallet, let the rules decide trigger and notice, write the wallets in one statement;
+//! 5. write top-ups, notices and outbox rows.
+//!
+//! Two sends of one batch with the same identity and different content are not decided here against each
+//! other: the later one takes another round, when the earlier one is in the ledger or is not.
+
+mod ledger;
+mod wallets;
+
+use crate::outbox::{self, Draft, OutboxMessage};
+use crate::transaction::Tx;
+use crate::{Store, StoreError, locks, notices, prices};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashMap};
+use topup_rules::account::{AutoTopupSettings, Method, Wallet};
+use topup_rules::credits::Credits;
+use topup_rules::ids::{TopupId, WalletKey};
+use topup_rules::low_credit;
+use topup_rules::message::{SmsSent, TopupRequested};
+use topup_rules::notices::NoticeDraft;
+use topup_rules::sends::{LedgerKey, OpenWindow, RecordedSend, Repeat, SendRefusal, admit, debit, repeat};
+use topup_rules::trigger::{Trigger, after_send, triggering_send};
+use uuid::Uuid;
+
+/// A send, and the trace that it is part of.
+#[derive(Debug, Clone)]
+pub struct Send {
+    /// What the sender published.
+    pub event: SmsSent,
+    /// Its trace.
+    pub traceparent: Option<String>,
+}
+
+/// What became of one send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendOutcome {
+    /// Debited now.
+    Debited,
+    /// Debited before: a repeat.
+    AlreadyDone,
+    /// Nothing changed; to be parked with this reason.
+    Refused(SendRefusal),
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub struct SendsRecorded {
+    /// One for each send, in order.
+    pub outcomes: Vec<SendOutcome>,
+    /// To be published now.
+    pub outbox: Vec<OutboxMessage>,
+    /// Top-ups requested.
+    pub triggered: usize,
+    /// Wallets that went below zero (S3).
+    pub below_zero: usize,
+    /// Wallets that crossed their notice threshold (L1).
+    pub low_credit: usize,
+}
+
+/// How the ledger rows are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Path {
+    /// COPY; a repeat ends the transaction.
+    Optimistic,
+    /// Finds out which were there before.
+    Careful,
+}
+
+impl Store {
+    /// Debits a batch of sends, each exactly once.
+    ///
+    /// # Errors
+    /// The database's; nothing is changed then, and the same batch may be given again.
+    pub async fn record_sends(
+        &self,
+        sends: &[Send],
+        window: &OpenWindow,
+    ) -> Result<SendsRecorded, StoreError> {
+        let mut all = SendsRecorded {
+            outcomes: vec![SendOutcome::AlreadyDone; sends.len()],
+            ..Default::default()
+        };
+        let mut left: Vec<usize> = (0..sends.len()).collect();
+        while !left.is_empty() {
+            let round = Round::of(sends, &left);
+            let done = self.record_round(&round, window).await?;
+            for (&at, outcome) in round.places.iter().zip(done.outcomes) {
+                all.outcomes[at] = outcome;
+            }
+            for &(at, first) in &round.repeats {
+                all.outcomes[at] = match &all.outcomes[first] {
+                    SendOutcome::Debited => SendOutcome::AlreadyDone,
+                    other @ (SendOutcome::AlreadyDone | SendOutcome::Refused(_)) => other.clone(),
+                };
+            }
+            all.outbox.extend(done.outbox);
+            all.triggered += done.triggered;
+            all.below_zero += done.below_zero;
+            all.low_credit += done.low_credit;
+            left = round.next;
+        }
+        Ok(all)
+    }
+
+    async fn record_round(
+        &self,
+        round: &Round<'_>,
+        window: &OpenWindow,
+    ) -> Result<SendsRecorded, StoreError> {
+        let optimistic = self
+            .transact(|tx| async move { record(&tx, &round.sends, window, Path::Optimistic).await })
+            .await;
+        match optimistic {
+            Err(error) if error.violates("ledger_pk") => {
+                self.transact(|tx| async move { record(&tx, &round.sends, window, Path::Careful).await })
+                    .await
+            }
+            Ok(done) => Ok(done),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The sends of a batch that can be decided at once: each identity at most once.
+struct Round<'a> {
+    sends: Vec<&'a Send>,
+    /// Where each stands in the batch.
+    places: Vec<usize>,
+    /// Exact repeats: (place, place of the first).
+    repeats: Vec<(usize, usize)>,
+    /// Same identity, other content: for the next round.
+    next: Vec<usize>,
+}
+
+impl<'a> Round<'a> {
+    fn of(all: &'a [Send], left: &[usize]) -> Self {
+        let mut firsts: HashMap<LedgerKey, usize> = HashMap::with_capacity(left.len());
+        let mut round = Self {
+            sends: Vec::with_capacity(left.len()),
+            places: Vec::with_capacity(left.len()),
+            repeats: vec![],
+            next: vec![],
+        };
+        for &at in left {
+            let event = &all[at].event;
+            let key = topup_rules::sends::ledger_key(event.event_id, event.sent_at);
+            match firsts.get(&key) {
+                None => {
+                    firsts.insert(key, at);
+                    round.sends.push(&all[at]);
+                    round.places.push(at);
+                }
+                Some(&first) => match repeat(&RecordedSend::from(&all[first].event), event) {
+                    Repeat::AlreadyDone => round.repeats.push((at, first)),
+                    Repeat::Conflicting(_) => round.next.push(at),
+                },
+            }
+        }
+        round
+    }
+}
+
+/// A send that passed every check so far.
+struct Admitted<'a> {
+    /// Its place in the round.
+    place: usize,
+    key: LedgerKey,
+    send: &'a Send,
+}
+
+async fn record(
+    tx: &Tx,
+    sends: &[&Send],
+    window: &OpenWindow,
+    path: Path,
+) -> Result<SendsRecorded, StoreError> {
+    let now = tx.clock().await?;
+    let mut outcomes = vec![SendOutcome::Debited; sends.len()];
+
+    let mut admitted = Vec::with_capacity(sends.len());
+    for (place, &send) in sends.iter().enumerate() {
+        match admit(&send.event, now, window) {
+            Ok(key) => admitted.push(Admitted { place, key, send }),
+            Err(refusal) => outcomes[place] = SendOutcome::Refused(refusal),
+        }
+    }
+
+    let locked = locks::wallets(tx, admitted.iter().map(|a| a.send.event.wallet())).await?;
+    let missing = wallets::refusals(tx, &admitted, &locked).await?;
+    admitted.retain(|a| match missing.get(&a.send.event.wallet()) {
+        Some(refusal) => {
+            outcomes[a.place] = SendOutcome::Refused(refusal.clone());
+            false
+        }
+        None => true,
+    });
+
+    match path {
+        Path::Optimistic => ledger::copy(tx, &admitted).await?,
+        Path::Careful => {
+            let repeats = ledger::insert_new(tx, &admitted).await?;
+            admitted.retain(|a| match repeats.get(&a.key) {
+                Some(recorded) => {
+                    outcomes[a.place] = match repeat(recorded, &a.send.event) {
+                        Repeat::AlreadyDone => SendOutcome::AlreadyDone,
+                        Repeat::Conflicting(refusal) => SendOutcome::Refused(refusal),
+                    };
+                    false
+                }
+                None => true,
+            });
+        }
+    }
+
+    let mut done = SendsRecorded {
+        outcomes,
+        ..Default::default()
+    };
+    let released = wallets::use_holds(tx, &admitted).await?;
+    let debits = debits(&admitted, locked, &released);
+    let decided = decide(&debits);
+    done.triggered = decided.requests.len();
+    done.below_zero = decided.below_zero;
+    done.low_credit = decided.low_credit.len();
+    wallets::write(tx, &debits, &decided.requests).await?;
+    done.outbox = request_topups(tx, &decided.requests, now).await?;
+    done.outbox
+        .extend(notices::request(tx, &decided.low_credit, None).await?);
+    Ok(done)
+}
+
+/// What a batch does to one wallet.
+struct Debit<'a> {
+    before: Credits,
+    /// As it is after the batch.
+    wallet: Wallet,
+    /// In the order of the batch.
+    sends: Vec<&'a Admitted<'a>>,
+}
+
+fn debits<'a>(
+    admitted: &'a [Admitted<'a>],
+    locked: BTreeMap<WalletKey, Wallet>,
+    released: &HashMap<WalletKey, Credits>,
+) -> Vec<Debit<'a>> {
+    let mut by_wallet: BTreeMap<WalletKey, Vec<&Admitted<'_>>> = BTreeMap::new();
+    for a in admitted {
+        by_wallet.entry(a.send.event.wallet()).or_default().push(a);
+    }
+    locked
+        .into_iter()
+        .filter_map(|(key, mut wallet)| {
+            let sends = by_wallet.remove(&key)?;
+            let before = wallet.balance;
+            wallet.balance = sends
+                .iter()
+                .fold(before, |balance, a| debit(balance, a.send.event.credits));
+            if let Some(&from_holds) = released.get(&key) {
+                wallet.held = debit(wallet.held, from_holds);
+            }
+            Some(Debit {
+                before,
+                wallet,
+                sends,
+            })
+        })
+        .collect()
+}
+
+/// A top-up that a wallet asks for.
+pub(crate) struct Request {
+    topup_id: TopupId,
+    wallet: WalletKey,
+    settings: AutoTopupSettings,
+    event: Uuid,
+    balance: Credits,
+    traceparent: Option<String>,
+}
+
+struct Decided {
+    requests: Vec<Request>,
+    low_credit: Vec<NoticeDraft>,
+    below_zero: usize,
+}
+
+/// Asks the rules, wallet by wallet.
+fn decide(debits: &[Debit<'_>]) -> Decided {
+    let mut decided = Decided {
+        requests: Vec::new(),
+        low_credit: Vec::new(),
+        below_zero: 0,
+    };
+    for Debit {
+        before,
+        wallet,
+        sends,
+    } in debits
+    {
+        if before.milli() >= 0 && wallet.balance.milli() < 0 {
+            decided.below_zero += 1;
+        }
+        let credits: Vec<Credits> = sends.iter().map(|a| a.send.event.credits).collect();
+        let reached_by = |threshold| trigger_of(sends, triggering_send(*before, &credits, threshold));
+        match after_send(wallet) {
+            Trigger::None(_) => {}
+            Trigger::Request(settings) => {
+                let cause = reached_by(settings.threshold);
+                decided.requests.push(Request {
+                    topup_id: Uuid::now_v7(),
+                    wallet: wallet.key,
+                    settings,
+                    event: cause.key.uuid(),
+                    balance: wallet.balance,
+                    traceparent: cause.send.traceparent.clone(),
+                });
+            }
+        }
+        if low_credit::crossed(*before, wallet.balance, wallet.low_credit_threshold) {
+            let cause = reached_by(wallet.low_credit_threshold).key.uuid().to_string();
+            decided.low_credit.push(topup_rules::notices::low_credit(
+                wallet.key,
+                wallet.balance,
+                wallet.low_credit_threshold,
+                &cause,
+            ));
+        }
+    }
+    decided
+}
+
+/// The send at that place; the last one where the rules name none (they name one for every debit).
+fn trigger_of<'a>(sends: &[&'a Admitted<'a>], place: Option<usize>) -> &'a Admitted<'a> {
+    sends[place.unwrap_or(sends.len() - 1)]
+}
+
+/// C4, T1: the top-ups, priced as of now, with their messages.
+async fn request_topups(
+    tx: &Tx,
+    requests: &[Request],
+    now: Timestamp,
+) -> Result<Vec<OutboxMessage>, StoreError> {
+    if requests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let prices = prices::prices_in(tx).await?;
+    let accounts: Vec<i64> = requests.iter().map(|r| r.wallet.account.get()).collect();
+    let currencies = wallets::currencies(tx, &accounts).await?;
+    let amounts: Vec<Option<i64>> = requests
+        .iter()
+        .map(|r| match r.settings.method {
+            Method::Transfer => None,
+            Method::Card => {
+                let currency = *currencies.get(&r.wallet.account)?;
+                prices
+                    .price_of(r.wallet.service, currency, r.settings.quantity)
+                    .map(|q| q.price.amount_minor)
+            }
+        })
+        .collect();
+    wallets::insert_topups(tx, requests, &amounts, now).await?;
+    let drafts = requests
+        .iter()
+        .map(|r| {
+            let message = TopupRequested {
+                topup_id: r.topup_id,
+                account_id: r.wallet.account,
+                service: r.wallet.service,
+                requested_at: now,
+            };
+            Ok(Draft::new(r.wallet.account, &message)?.traced(r.traceparent.as_deref()))
+        })
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    outbox::write(tx, drafts).await
+}

@@ -1,0 +1,156 @@
+//! One transaction, tried again whole where others were changing the same rows.
+
+use crate::{Store, StoreError};
+use deadpool_postgres::Object;
+use jiff::Timestamp;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Row, Statement};
+
+/// How often a transaction is tried where deadlocks or serialization failures end it.
+const ATTEMPTS_MAX: u32 = 8;
+/// The pause after the first such failure; doubled after each.
+const PAUSE_MS: u64 = 2;
+
+/// An open transaction, with its connection. An error anywhere inside ends it: nothing is ever swallowed
+/// between BEGIN and COMMIT, because the COMMIT of an aborted transaction reports success and is a ROLLBACK.
+///
+/// Dropped in the middle, it closes its connection rather than give it back with a transaction open.
+pub(crate) struct Tx(Option<Object>);
+
+impl Tx {
+    async fn begin(client: Object, how: &str) -> Result<Self, StoreError> {
+        let tx = Self(Some(client));
+        tx.batch_execute(how).await?;
+        Ok(tx)
+    }
+
+    /// Ends it with `how`, and gives the connection back.
+    async fn end(mut self, how: &str) -> Result<(), StoreError> {
+        self.batch_execute(how).await?;
+        drop(self.0.take());
+        Ok(())
+    }
+
+    pub(crate) async fn prepare(&self, sql: &str) -> Result<Statement, StoreError> {
+        Ok(self.prepare_cached(sql).await?)
+    }
+
+    pub(crate) async fn query(
+        &self,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let statement = self.prepare(sql).await?;
+        Ok(self.deref().query(&statement, params).await?)
+    }
+
+    pub(crate) async fn query_opt(
+        &self,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>, StoreError> {
+        let statement = self.prepare(sql).await?;
+        Ok(self.deref().query_opt(&statement, params).await?)
+    }
+
+    pub(crate) async fn query_one(
+        &self,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Row, StoreError> {
+        let statement = self.prepare(sql).await?;
+        Ok(self.deref().query_one(&statement, params).await?)
+    }
+
+    /// Rows changed.
+    pub(crate) async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, StoreError> {
+        let statement = self.prepare(sql).await?;
+        Ok(self.deref().execute(&statement, params).await?)
+    }
+
+    /// A binary COPY into a table: `write` the rows, then `finish`.
+    pub(crate) async fn copy_binary(
+        &self,
+        sql: &str,
+        types: &[Type],
+    ) -> Result<BinaryCopyInWriter, StoreError> {
+        Ok(BinaryCopyInWriter::new(self.copy_in(sql).await?, types))
+    }
+
+    /// The database's clock, now: `now()` would be the transaction's start and lag behind a wait for a lock.
+    pub(crate) async fn clock(&self) -> Result<Timestamp, StoreError> {
+        Ok(self.query_one("SELECT clock_timestamp()", &[]).await?.get(0))
+    }
+}
+
+impl Deref for Tx {
+    type Target = deadpool_postgres::ClientWrapper;
+
+    fn deref(&self) -> &Self::Target {
+        self.0
+            .as_ref()
+            .expect("a transaction has its connection until it ends")
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop(Object::take(client));
+        }
+    }
+}
+
+impl Store {
+    /// Runs `work` in a transaction and commits; on a deadlock or serialization failure all of it again.
+    ///
+    /// `work` is `|tx| async move { … }`, and borrows what it needs through references that it copies in:
+    /// its future must not depend on a borrow of the closure's argument, or it could not move between threads.
+    pub(crate) async fn transact<T, F>(&self, work: impl Fn(Arc<Tx>) -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        self.transact_as("BEGIN", work).await
+    }
+
+    /// As [`Store::transact`], begun with a statement of its own: an isolation level, read only.
+    pub(crate) async fn transact_as<T, F>(
+        &self,
+        begin: &str,
+        work: impl Fn(Arc<Tx>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        for attempt in 0..ATTEMPTS_MAX {
+            let tx = Arc::new(Tx::begin(self.client().await?, begin).await?);
+            let outcome = work(Arc::clone(&tx)).await;
+            let Some(tx) = Arc::into_inner(tx) else {
+                unreachable!("the work is over, and it kept no handle of its transaction")
+            };
+            let outcome = match outcome {
+                Ok(value) => tx.end("COMMIT").await.map(|()| value),
+                Err(error) => {
+                    // Where not even this goes through, the connection is closed, which rolls back as well.
+                    let _closed_otherwise = tx.end("ROLLBACK").await;
+                    Err(error)
+                }
+            };
+            match outcome {
+                Err(error) if error.is_contention() => {
+                    tracing::debug!(attempt, error = %error, "a transaction is tried again");
+                    tokio::time::sleep(Duration::from_millis(PAUSE_MS << attempt)).await;
+                }
+                Ok(value) => return Ok(value),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Contended {
+            attempts: ATTEMPTS_MAX,
+        })
+    }
+}
