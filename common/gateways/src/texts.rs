@@ -1,0 +1,384 @@
+//! The words of the notices.
+//!
+//! One template per notice and language, in `texts/<language>/`, each a handful of blocks: the SMS, the mail's
+//! subject, what happened, the facts, what to do. The words of a mail are written once: both its parts, plain
+//! and HTML, are laid out from the same blocks by `texts/mail.txt` and `texts/mail.html`. A language is one more
+//! folder and one more row in `LANGUAGES`; what is asked for in a language that isn't there comes in English.
+//!
+//! Templates are part of the binary and are compiled once, at start. A value that a template needs and doesn't
+//! get is an error, not a gap in a sentence: a notice with a hole in it is parked for a person instead of sent.
+//!
+//! What a template may use: the notice's own parameters (for `service`, its name as people write it), `platform`
+//! and `account_url` where they are set, `link` (the account page, in an SMS that has room for it).
+//!
+//! Not in here: whom to tell and when (the rules), and anything that must be computed. Numbers come as text.
+
+mod gsm;
+
+use crate::words;
+use gsm::{fits_one_sms, to_gsm};
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+use topup_rules::message::{Channel, Template};
+
+/// Longest value that is put into a text, in characters.
+const VALUE_MAX_CHARS: usize = 1_000;
+
+/// What a reason is cut to in an SMS that would not fit otherwise, in characters.
+const SHORT_REASON_CHARS: usize = 22;
+
+/// What the platform's name is cut to in an SMS that would not fit otherwise, in characters.
+const SHORT_PLATFORM_CHARS: usize = 16;
+
+/// A language: its tag, and what it says.
+struct Language {
+    tag: &'static str,
+    /// What all notices share.
+    notice: &'static str,
+    source: fn(Template) -> &'static str,
+}
+
+/// `include_str!` of every notice in one language's folder.
+macro_rules! language {
+    ($tag:literal) => {
+        Language {
+            tag: $tag,
+            notice: text!($tag, "notice"),
+            source: |template| match template {
+                Template::TopupSucceeded => text!($tag, "topup-succeeded"),
+                Template::TopupFailed => text!($tag, "topup-failed"),
+                Template::LowCredit => text!($tag, "low-credit"),
+                Template::PurchaseSucceeded => text!($tag, "purchase-succeeded"),
+                Template::PurchaseFailed => text!($tag, "purchase-failed"),
+                Template::PaymentReversed => text!($tag, "payment-reversed"),
+                Template::CapReached => text!($tag, "cap-reached"),
+                Template::CardExpiring => text!($tag, "card-expiring"),
+                Template::OperatorAlert => text!($tag, "operator-alert"),
+            },
+        }
+    };
+}
+
+macro_rules! text {
+    ($tag:literal, $name:literal) => {
+        include_str!(concat!("../texts/", $tag, "/", $name))
+    };
+}
+
+/// The languages there are. The first stands in for all others.
+const LANGUAGES: &[Language] = &[language!("en")];
+
+/// Every notice there is.
+const TEMPLATES: &[Template] = &[
+    Template::TopupSucceeded,
+    Template::TopupFailed,
+    Template::LowCredit,
+    Template::PurchaseSucceeded,
+    Template::PurchaseFailed,
+    Template::PaymentReversed,
+    Template::CapReached,
+    Template::CardExpiring,
+    Template::OperatorAlert,
+];
+
+/// Why a notice's text can't be made. Told once, and the notice is parked with it.
+#[derive(Debug, thiserror::Error)]
+pub enum TextError {
+    /// A template of ours is broken; found at start.
+    #[error("the text {name} can't be read: {problem}")]
+    Template {
+        /// Which: `en/topup-failed`.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A value is missing, or of a kind that no sentence can hold.
+    #[error("the text {name} can't be written with these values: {problem}")]
+    Values {
+        /// Which: `en/topup-failed`.
+        name: String,
+        /// What is wrong with them.
+        problem: String,
+    },
+}
+
+/// A notice, ready for its carrier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rendered {
+    /// One text message, in GSM characters and short enough for one part wherever the values allow.
+    Sms {
+        /// One line.
+        text: String,
+    },
+    /// An e-mail.
+    Mail {
+        /// One line.
+        subject: String,
+        /// The plain part.
+        text: String,
+        /// The HTML part, saying the same.
+        html: String,
+    },
+}
+
+/// All texts, ready to be filled in.
+#[derive(Debug)]
+pub struct Texts {
+    templates: Environment<'static>,
+    platform: Option<String>,
+    account_url: Option<String>,
+}
+
+impl Texts {
+    /// `platform_name` is who speaks, put in front of an SMS and at the head of a mail; `account_url` is where
+    /// an account holder buys credits and changes settings.
+    ///
+    /// # Errors
+    /// A template that can't be compiled.
+    pub fn new(platform_name: Option<&str>, account_url: Option<&str>) -> Result<Self, TextError> {
+        let mut templates = Environment::new();
+        // `if` may ask for a value that isn't there; printing one that isn't is an error.
+        templates.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        let layouts = [
+            ("mail.txt".to_owned(), include_str!("../texts/mail.txt")),
+            ("mail.html".to_owned(), include_str!("../texts/mail.html")),
+        ];
+        let notices = LANGUAGES.iter().flat_map(|language| {
+            let named = TEMPLATES
+                .iter()
+                .map(|&t| (name(language.tag, t), (language.source)(t)));
+            named.chain([(format!("{}/notice", language.tag), language.notice)])
+        });
+        for (name, source) in layouts.into_iter().chain(notices) {
+            let added = templates.add_template_owned(name.clone(), source);
+            added.map_err(|e| TextError::Template {
+                name,
+                problem: words::chain(&e),
+            })?;
+        }
+        let given = |value: Option<&str>| {
+            let line = words::one_line(value.unwrap_or_default(), VALUE_MAX_CHARS);
+            (!line.is_empty()).then_some(line)
+        };
+        Ok(Self {
+            templates,
+            platform: given(platform_name),
+            account_url: given(account_url),
+        })
+    }
+
+    /// Writes one notice for one channel, in the language nearest to `language` (`en`, `en-ZA`).
+    ///
+    /// # Errors
+    /// A value that the text needs is missing from `params`, or is a list or an object.
+    pub fn render(
+        &self,
+        template: Template,
+        channel: Channel,
+        language: &str,
+        params: &Map<String, Json>,
+    ) -> Result<Rendered, TextError> {
+        let language = nearest(language);
+        let notice = Notice {
+            texts: self,
+            name: name(language.tag, template),
+            language: language.tag,
+        };
+        let values = notice.values(params)?;
+        match channel {
+            Channel::Sms => notice.sms(values),
+            Channel::Email => notice.mail(&values),
+        }
+    }
+}
+
+/// A notice's template by name.
+fn name(tag: &str, template: Template) -> String {
+    let notice = match template {
+        Template::TopupSucceeded => "topup-succeeded",
+        Template::TopupFailed => "topup-failed",
+        Template::LowCredit => "low-credit",
+        Template::PurchaseSucceeded => "purchase-succeeded",
+        Template::PurchaseFailed => "purchase-failed",
+        Template::PaymentReversed => "payment-reversed",
+        Template::CapReached => "cap-reached",
+        Template::CardExpiring => "card-expiring",
+        Template::OperatorAlert => "operator-alert",
+    };
+    format!("{tag}/{notice}")
+}
+
+/// The language for a tag: its own, or the first.
+fn nearest(tag: &str) -> &'static Language {
+    let primary = tag.split(['-', '_']).next().unwrap_or_default();
+    let own = LANGUAGES.iter().find(|l| l.tag.eq_ignore_ascii_case(primary));
+    own.unwrap_or(&LANGUAGES[0])
+}
+
+type Values = BTreeMap<String, Value>;
+
+/// One notice that is being written.
+struct Notice<'a> {
+    texts: &'a Texts,
+    name: String,
+    language: &'static str,
+}
+
+impl Notice<'_> {
+    /// The parameters as templates see them: one line each, bounded; what is null is not there.
+    fn values(&self, params: &Map<String, Json>) -> Result<Values, TextError> {
+        let mut values = Values::new();
+        for (key, param) in params {
+            let value = match param {
+                Json::Null => continue,
+                Json::Bool(flag) => Value::from(*flag),
+                Json::Number(number) => Value::from(number.to_string()),
+                Json::String(text) if key == "service" => Value::from(service_name(text)),
+                Json::String(text) => Value::from(words::one_line(text, VALUE_MAX_CHARS)),
+                Json::Array(_) | Json::Object(_) => {
+                    return Err(self.wrong(format!("`{key}` is a list or an object")));
+                }
+            };
+            values.insert(key.clone(), value);
+        }
+        for (key, ours) in [
+            ("platform", &self.texts.platform),
+            ("account_url", &self.texts.account_url),
+            ("link", &self.texts.account_url),
+        ] {
+            values.remove(key);
+            if let Some(value) = ours {
+                values.insert(key.to_owned(), Value::from(value.as_str()));
+            }
+        }
+        Ok(values)
+    }
+
+    /// The SMS: with everything if that fits into one part; else without the link; else with what is long cut
+    /// short. What does not fit even then goes out in more parts than one.
+    fn sms(&self, mut values: Values) -> Result<Rendered, TextError> {
+        let mut text = to_gsm(&self.line("sms", &values)?);
+        if !fits_one_sms(&text) {
+            values.remove("link");
+            text = to_gsm(&self.line("sms", &values)?);
+        }
+        if !fits_one_sms(&text) {
+            for (key, max_chars) in [("reason", SHORT_REASON_CHARS), ("platform", SHORT_PLATFORM_CHARS)] {
+                if let Some(value) = values.get_mut(key) {
+                    *value = Value::from(words::short(&value.to_string(), max_chars));
+                }
+            }
+            text = to_gsm(&self.line("sms", &values)?);
+        }
+        Ok(Rendered::Sms { text })
+    }
+
+    fn mail(&self, values: &Values) -> Result<Rendered, TextError> {
+        let subject = self.line("subject", values)?;
+        let colour = match self.line("tone", values)?.as_str() {
+            "good" => "#15803d",
+            "bad" => "#b91c1c",
+            _ => "#b45309",
+        };
+        let content = context! {
+            language => self.language,
+            subject => subject.as_str(),
+            colour,
+            platform => self.texts.platform.as_deref(),
+            account_url => self.texts.account_url.as_deref(),
+            greeting => self.line("greeting", values)?,
+            lead => self.paragraphs("lead", values)?,
+            facts => self.facts(values)?,
+            todo => self.paragraphs("todo", values)?,
+            button => self.line("button", values)?,
+            footer => self.line("footer", values)?,
+        };
+        Ok(Rendered::Mail {
+            text: single_blank_lines(&self.fill("mail.txt", &content)?),
+            html: self.fill("mail.html", &content)?,
+            subject,
+        })
+    }
+
+    /// One part of the notice as it comes.
+    fn part(&self, part: &str, values: &Values) -> Result<String, TextError> {
+        let mut values = values.clone();
+        values.insert("part".to_owned(), Value::from(part));
+        self.fill(&self.name, &Value::from_pairs(values))
+    }
+
+    /// One part as one line.
+    fn line(&self, part: &str, values: &Values) -> Result<String, TextError> {
+        Ok(words::one_line(&self.part(part, values)?, usize::MAX))
+    }
+
+    /// One part as paragraphs, which blank lines part.
+    fn paragraphs(&self, part: &str, values: &Values) -> Result<Vec<String>, TextError> {
+        let text = self.part(part, values)?;
+        let mut paragraphs = vec![String::new()];
+        for line in text.lines() {
+            match (line.trim(), paragraphs.last_mut()) {
+                ("", Some(last)) if last.is_empty() => {}
+                ("", _) | (_, None) => paragraphs.push(String::new()),
+                (line, Some(last)) => {
+                    if !last.is_empty() {
+                        last.push(' ');
+                    }
+                    last.push_str(line);
+                }
+            }
+        }
+        paragraphs.retain(|p| !p.is_empty());
+        Ok(paragraphs)
+    }
+
+    /// The facts: a label and a value a line.
+    fn facts(&self, values: &Values) -> Result<Vec<(String, String)>, TextError> {
+        let text = self.part("facts", values)?;
+        let rows = text.lines().filter_map(|line| line.trim().split_once(": "));
+        Ok(rows
+            .map(|(label, value)| (label.to_owned(), value.to_owned()))
+            .collect())
+    }
+
+    fn fill(&self, template: &str, values: &Value) -> Result<String, TextError> {
+        let template = self.texts.templates.get_template(template);
+        template
+            .and_then(|t| t.render(values))
+            .map_err(|e| self.wrong(words::chain(&e)))
+    }
+
+    fn wrong(&self, problem: String) -> TextError {
+        TextError::Values {
+            name: self.name.clone(),
+            problem,
+        }
+    }
+}
+
+/// A service as people write it; the same in every language.
+fn service_name(service: &str) -> String {
+    match service {
+        "sms" => "SMS".to_owned(),
+        "whatsapp" => "WhatsApp".to_owned(),
+        other => words::one_line(other, VALUE_MAX_CHARS),
+    }
+}
+
+/// Runs of blank lines become one, so that a layout may leave parts out.
+fn single_blank_lines(text: &str) -> String {
+    let mut tidy = String::with_capacity(text.len());
+    let mut blank = true;
+    for line in text.lines() {
+        if !(blank && line.is_empty()) {
+            tidy.push_str(line);
+            tidy.push('\n');
+        }
+        blank = line.is_empty();
+    }
+    tidy
+}
+
+#[cfg(test)]
+mod tests;
