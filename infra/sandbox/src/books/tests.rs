@@ -50,7 +50,7 @@ fn a_server_error_leaves_no_trace_and_the_next_call_succeeds() {
     let mut books = Books::new(1);
     assert!(matches!(
         charge(&mut books, "a", "AUTH_5xx"),
-        Ok(Charged::ServerError)
+        Ok(Charged::ServerError(_))
     ));
     assert_eq!(status(&books, "a"), None);
     assert!(matches!(

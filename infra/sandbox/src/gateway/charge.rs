@@ -94,7 +94,7 @@ fn outcome(charged: &Charged) -> String {
         Charged::Paused(_) => "paused",
         Charged::Unanswered(_) => "timeout",
         Charged::CutShort(_) => "lost",
-        Charged::ServerError => "server-error",
+        Charged::ServerError(_) => "server-error",
     };
     word.to_owned()
 }
@@ -122,12 +122,18 @@ async fn answer(world: &Arc<World>, charged: Charged) -> Response {
             webhook_first(world.captured(&transaction)).await;
             half_of(&attempted(world, &transaction))
         }
-        Charged::ServerError => refusal(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "api_error",
-            "unknown",
-            "An error occurred",
-        ),
+        Charged::ServerError(reference) => {
+            // Told by the gateway itself, or by something before it.
+            if world.draw(&reference).one_in(2, "server error") {
+                return spoiled(500);
+            }
+            refusal(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "api_error",
+                "unknown",
+                "An error occurred",
+            )
+        }
     }
 }
 
