@@ -1,1 +1,55 @@
-//! (to be written)
+//! A private broker and database, and the fleet on top of them: for tests, demo, load and development.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use topup_stack::{Durability, Fleet, FleetOptions, Options, Stack, build_workspace};
+//!
+//! build_workspace()?;
+//! let stack = Stack::start(Options { name: "example".into(), durability: Durability::Fast }).await?;
+//! let space = stack.space("first").await?;
+//! let mut fleet = Fleet::start(&space, FleetOptions::default()).await?;
+//! fleet.worker("sms-sent")?.kill9()?;
+//! fleet.add("sms-sent").await?;
+//! fleet.stop().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! * A [`Stack`] is RabbitMQ (with management, prometheus and the shovels) and PostgreSQL, on free ports of
+//!   127.0.0.1, with data in `target/stack`. `TOPUP_STACK` says where they come from: `native` (the default:
+//!   the machine's packages, installed when missing), `containers`, or `external` (given by
+//!   `TOPUP_STACK_AMQP_URL`, `TOPUP_STACK_DATABASE_URL` and `TOPUP_STACK_MANAGEMENT_URL`).
+//! * A [`Space`] of it is one user's own database and virtual host.
+//! * A [`Fleet`] on a space is the sandbox and every worker, each a [`Process`].
+//! * [`up`] and [`down`] are all of that, left running.
+//!
+//! Nothing outlives its user. A keeper process owns the servers and stops them when its standard input
+//! ends, which the system sees to even where the user was killed; and nothing of the system's is touched
+//! but its programs.
+//!
+//! Left out: TLS (all is on loopback), clusters, and keeping data from one start to the next.
+
+mod addresses;
+mod containers;
+mod database;
+mod fleet;
+mod home;
+mod keeper;
+mod management;
+mod native;
+mod place;
+mod process;
+mod space;
+mod stack;
+mod up;
+
+pub use addresses::Addresses;
+pub use fleet::{Fleet, FleetOptions, WORKERS};
+pub use keeper::{Durability, Mode, keep};
+pub use management::Management;
+pub use place::{bin_dir, build_workspace, program, stack_dir, workspace};
+pub use process::Process;
+pub use rustix::process::Signal;
+pub use space::Space;
+pub use stack::{Options, Stack};
+pub use up::{down, env_file, hold, up};

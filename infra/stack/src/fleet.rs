@@ -1,0 +1,316 @@
+//! The whole fleet on one space: the sandbox as the outside world, and every worker.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::process::{Launch, Process, SETTINGS_PREFIX, command};
+use crate::space::Space;
+
+/// The fleet's long-running programs, in the order in which they are listed to people.
+pub const WORKERS: [&str; 5] = [
+    "sms-sent",
+    "topup-requested",
+    "payment-results",
+    "notifications",
+    "sweeper",
+];
+/// The program that plays the outside world.
+const SANDBOX: &str = "sandbox";
+/// The operator's command.
+const FLEETCTL: &str = "fleetctl";
+/// Longest run of one operator's command.
+const FLEETCTL_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How to start a fleet.
+#[derive(Debug, Clone, Default)]
+pub struct FleetOptions {
+    /// Settings (`TOPUP__…`) beside the addresses; they win over everything else.
+    pub env: BTreeMap<String, String>,
+    /// How many of a worker to run, where that is not one (none is possible).
+    pub counts: BTreeMap<&'static str, usize>,
+    /// Whether this process's own `TOPUP__…` variables win over the defaults: right for a person's fleet,
+    /// and wrong for a test's, which must not depend on the shell that it runs in.
+    pub callers_settings: bool,
+    /// Whether the space's database has its tables already, because it was copied from one that has.
+    pub is_migrated: bool,
+    /// Further arguments for the sandbox.
+    pub sandbox_arguments: Vec<String>,
+}
+
+/// A running fleet. Dropping it kills it; [`Fleet::stop`] lets it finish.
+#[derive(Debug)]
+pub struct Fleet {
+    space: Space,
+    env: BTreeMap<String, String>,
+    logs: PathBuf,
+    sandbox: Process,
+    workers: Vec<Process>,
+}
+
+impl Fleet {
+    /// Starts the sandbox, makes tables, queues and exchanges, starts the workers and waits until all are ready.
+    ///
+    /// # Errors
+    /// A program has not been built, or one of the steps failed; the error holds the end of the log concerned.
+    pub async fn start(space: &Space, options: FleetOptions) -> Result<Self> {
+        let mut fleet = Self::prepare(space, &options).await?;
+        if !options.is_migrated {
+            fleet.fleetctl(&["migrate"]).await?;
+        }
+        fleet.fleetctl(&["topology", "apply"]).await?;
+        let wanted = WORKERS.iter().flat_map(|name| {
+            let count = options.counts.get(name).copied().unwrap_or(1);
+            (1..=count)
+                .map(|number| label(name, number))
+                .map(|label| ((*name).to_owned(), label))
+        });
+        let mut starting: JoinSet<Result<(usize, Process)>> = JoinSet::new();
+        for (order, (name, label)) in wanted.enumerate() {
+            let (stack, launch) = (space.stack().clone(), fleet.launch(name, label));
+            starting.spawn(async move {
+                let mut process = Process::spawn(&stack, launch).await?;
+                process.wait_ready().await?;
+                Ok((order, process))
+            });
+        }
+        let mut started = Vec::new();
+        while let Some(process) = starting.join_next().await {
+            started.push(process.context("starting a worker")??);
+        }
+        started.sort_by_key(|(order, _)| *order);
+        fleet.workers = started.into_iter().map(|(_, process)| process).collect();
+        Ok(fleet)
+    }
+
+    /// The sandbox alone, with settings that point at it and at the space: for whoever starts the rest by hand.
+    ///
+    /// # Errors
+    /// The sandbox has not been built or did not start.
+    pub async fn prepare(space: &Space, options: &FleetOptions) -> Result<Self> {
+        let stack = space.stack();
+        let logs = stack.logs().join(space.vhost());
+        let ca_file = stack
+            .files()
+            .join(format!("{}-mail-ca.pem", space.vhost()))
+            .display()
+            .to_string();
+        let mut arguments: Vec<String> = [
+            "--http",
+            "127.0.0.1:0",
+            "--smtp",
+            "127.0.0.1:0",
+            "--ca-file",
+            &ca_file,
+        ]
+        .map(str::to_owned)
+        .into();
+        arguments.extend(options.sandbox_arguments.iter().cloned());
+        let launch = Launch {
+            name: SANDBOX.to_owned(),
+            label: SANDBOX.to_owned(),
+            arguments,
+            env: BTreeMap::new(),
+            logs: logs.clone(),
+        };
+        let sandbox = Process::spawn(stack, launch).await?;
+        let env = settings(space, &sandbox, ca_file, options)?;
+        Ok(Self {
+            space: space.clone(),
+            env,
+            logs,
+            sandbox,
+            workers: Vec::new(),
+        })
+    }
+
+    /// The space that it works on.
+    #[must_use]
+    pub fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// Every program's settings, as environment variables.
+    #[must_use]
+    pub fn env(&self) -> &BTreeMap<String, String> {
+        &self.env
+    }
+
+    /// `http://127.0.0.1:port` of the sandbox.
+    #[must_use]
+    pub fn sandbox_url(&self) -> String {
+        self.sandbox.http_url()
+    }
+
+    /// The sandbox.
+    pub fn sandbox(&mut self) -> &mut Process {
+        &mut self.sandbox
+    }
+
+    /// Every worker, in the order of [`WORKERS`].
+    pub fn workers(&mut self) -> &mut [Process] {
+        &mut self.workers
+    }
+
+    /// The worker with this label (`sms-sent`, `sms-sent-2`).
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn worker(&mut self, label: &str) -> Result<&mut Process> {
+        let worker = self.workers.iter_mut().find(|worker| worker.label() == label);
+        worker.with_context(|| format!("no worker {label} in this fleet"))
+    }
+
+    /// Starts one more of a worker, or one in the place of one that has ended, and waits until it is ready.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub async fn add(&mut self, name: &str) -> Result<&mut Process> {
+        let mut kept = Vec::with_capacity(self.workers.len() + 1);
+        for mut worker in self.workers.drain(..) {
+            if worker.try_wait()?.is_none() {
+                kept.push(worker);
+            }
+        }
+        self.workers = kept;
+        let is_taken = |label: &String| self.workers.iter().any(|worker| worker.label() == label);
+        let free = (1..=self.workers.len() + 1)
+            .map(|number| label(name, number))
+            .find(|label| !is_taken(label));
+        let label = free.context("more names than workers")?;
+        let launch = self.launch(name.to_owned(), label);
+        let mut process = Process::spawn(self.space.stack(), launch).await?;
+        process.wait_ready().await?;
+        self.workers.push(process);
+        self.workers.last_mut().context("a worker was just added")
+    }
+
+    /// Runs the operator's command with the fleet's settings.
+    ///
+    /// # Errors
+    /// It did not start, did not end in time, or exited with another status than 0; what it said is in the error.
+    pub async fn fleetctl(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.fleetctl_output(arguments).await?;
+        ensure!(
+            output.status.success(),
+            "fleetctl {}: {}: {}{}",
+            arguments.join(" "),
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// The same, whatever its exit status.
+    ///
+    /// # Errors
+    /// It did not start or did not end in time.
+    pub async fn fleetctl_output(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = tokio::process::Command::from(command(FLEETCTL, &self.env)?);
+        let output = command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        timeout(FLEETCTL_TIMEOUT, output)
+            .await
+            .with_context(|| format!("fleetctl {} did not end", arguments.join(" ")))?
+            .with_context(|| format!("running fleetctl {}", arguments.join(" ")))
+    }
+
+    /// Lets every worker finish (SIGTERM), all at once, then ends the sandbox.
+    ///
+    /// # Errors
+    /// One of them did not end in time or not with status 0.
+    pub async fn stop(mut self) -> Result<()> {
+        let mut ending: JoinSet<Result<()>> = JoinSet::new();
+        for mut worker in self.workers.drain(..) {
+            ending.spawn(async move {
+                let status = worker.terminate().await?;
+                ensure!(status.success(), "{} ended with {status}", worker.label());
+                Ok(())
+            });
+        }
+        let mut result = Ok(());
+        while let Some(ended) = ending.join_next().await {
+            let ended = ended.context("ending a worker").and_then(|ended| ended);
+            result = result.and(ended);
+        }
+        let sandbox = self.sandbox.terminate().await.map(drop);
+        result.and(sandbox)
+    }
+
+    fn launch(&self, name: String, label: String) -> Launch {
+        Launch {
+            name,
+            label,
+            arguments: Vec::new(),
+            env: self.env.clone(),
+            logs: self.logs.clone(),
+        }
+    }
+}
+
+/// The name of the variable that holds a process's own address: `SMS_SENT_HTTP_URL`.
+pub(crate) fn url_variable(label: &str) -> String {
+    format!("{}_HTTP_URL", label.to_ascii_uppercase().replace('-', "_"))
+}
+
+fn label(name: &str, number: usize) -> String {
+    if number == 1 {
+        name.to_owned()
+    } else {
+        format!("{name}-{number}")
+    }
+}
+
+/// This process's own settings for a fleet.
+pub(crate) fn callers_settings() -> impl Iterator<Item = (String, String)> {
+    env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with(SETTINGS_PREFIX))
+}
+
+fn settings(
+    space: &Space,
+    sandbox: &Process,
+    ca_file: String,
+    options: &FleetOptions,
+) -> Result<BTreeMap<String, String>> {
+    let smtp = sandbox.smtp().context("the sandbox named no SMTP address")?;
+    let defaults: [(&str, String); 13] = [
+        ("AMQP__URL", space.amqp_url().to_owned()),
+        ("DATABASE__URL", space.database_url().to_owned()),
+        ("HTTP__LISTEN", "127.0.0.1:0".to_owned()),
+        ("MODE", "development".to_owned()),
+        ("OPERATORS__EMAIL", "operators@example.com".to_owned()),
+        ("PAYSTACK__SECRET_KEY", "sk_test_sandbox".to_owned()),
+        ("PAYSTACK__URL", sandbox.http_url()),
+        ("RULES__CARD_SPACING", "30m".to_owned()),
+        ("SMS__API_KEY", "sandbox".to_owned()),
+        ("SMS__URL", sandbox.http_url()),
+        ("SMTP__CA_FILE", ca_file),
+        ("SMTP__FROM", "topup@example.com".to_owned()),
+        // STARTTLS or nothing, as with a real relay.
+        ("SMTP__URL", format!("smtp://{smtp}?tls=required")),
+    ];
+    let mut settings: BTreeMap<String, String> = defaults
+        .map(|(name, value)| (format!("{SETTINGS_PREFIX}{name}"), value))
+        .into();
+    if options.callers_settings {
+        for (name, value) in callers_settings() {
+            // A secret given by file takes the place of the default one.
+            settings.remove(name.strip_suffix("_FILE").unwrap_or(&name));
+            settings.insert(name, value);
+        }
+    }
+    settings.extend(options.env.clone());
+    Ok(settings)
+}
