@@ -84,7 +84,7 @@ impl Default for Options {
     }
 }
 
-/// A running sandbox; it ends when this is dropped.
+/// A running sandbox; it takes no more connections once this is dropped.
 #[derive(Debug)]
 pub struct Sandbox {
     /// Where HTTP is served.

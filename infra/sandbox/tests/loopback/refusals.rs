@@ -148,10 +148,10 @@ async fn a_fee_borne_by_the_customer_is_in_the_amount_and_not_in_the_requested_o
 #[tokio::test]
 async fn latency_holds_up_every_gateway_call() {
     let app = App::start().await;
-    app.order("latency", json!({"ms": 150})).await;
+    app.order("latency", json!({"ms": 500})).await;
     let started = Instant::now();
     app.charge("AUTH_ok", "a").await;
-    assert!(started.elapsed() >= Duration::from_millis(150));
+    assert!(started.elapsed() >= Duration::from_millis(500));
     let charge = &app.seen("charges", 1).await[0];
     let moment = |field: &str| {
         charge[field]
@@ -160,11 +160,11 @@ async fn latency_holds_up_every_gateway_call() {
             .parse::<jiff::Timestamp>()
             .unwrap()
     };
-    assert!(moment("at").duration_since(moment("received_at")).as_millis() >= 150);
+    assert!(moment("at").duration_since(moment("received_at")).as_millis() >= 500);
     app.order("reset", json!({})).await;
     let started = Instant::now();
     app.verify("a").await;
-    assert!(started.elapsed() < Duration::from_millis(150));
+    assert!(started.elapsed() < Duration::from_millis(500));
 }
 
 #[tokio::test]
