@@ -22,12 +22,6 @@ use std::time::Duration;
 /// What this party is called in errors.
 const PARTY: &str = "mail relay";
 
-/// How long one command and its answer may take, in seconds.
-const COMMAND_MAX_S: u64 = 20;
-
-/// How long handing over one mail may take in all, in seconds.
-const MAIL_MAX_S: u64 = 60;
-
 /// Connections kept to the relay.
 const CONNECTIONS_MAX: u32 = 4;
 
@@ -78,6 +72,8 @@ pub struct SmtpSettings<'a> {
     pub from: &'a str,
     /// PEM certificates to trust besides the machine's own.
     pub ca_file: Option<&'a Path>,
+    /// Bounds handing over one mail, from connecting to the relay's last answer.
+    pub timeout: Duration,
 }
 
 /// A client of an SMTP relay, with a few connections kept open between mails.
@@ -85,6 +81,7 @@ pub struct SmtpSettings<'a> {
 pub struct SmtpRelay {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
+    timeout: Duration,
 }
 
 impl SmtpRelay {
@@ -108,7 +105,7 @@ impl SmtpRelay {
         let security = Security::of(&url).map_err(|problem| wrong(problem.to_owned()))?;
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(settings.url)
             .map_err(|e| wrong(format!("can't be used: {}", words::chain(&e))))?
-            .timeout(Some(Duration::from_secs(COMMAND_MAX_S)))
+            .timeout(Some(settings.timeout))
             .pool_config(
                 PoolConfig::new()
                     .min_idle(0)
@@ -127,6 +124,7 @@ impl SmtpRelay {
         Ok(Self {
             transport: builder.build(),
             from,
+            timeout: settings.timeout,
         })
     }
 
@@ -136,7 +134,7 @@ impl SmtpRelay {
             Err(reason) => return Sent::Refused { reason },
         };
         let handing_over = self.transport.send(message);
-        match tokio::time::timeout(Duration::from_secs(MAIL_MAX_S), handing_over).await {
+        match tokio::time::timeout(self.timeout, handing_over).await {
             Ok(Ok(response)) => Sent::Accepted {
                 provider_id: response
                     .message()
@@ -145,7 +143,7 @@ impl SmtpRelay {
             },
             Ok(Err(error)) => refusal(&error),
             Err(_) => Sent::Trouble {
-                reason: format!("the mail relay took longer than {MAIL_MAX_S} s"),
+                reason: "the mail relay: no answer in time".to_owned(),
                 retry_after_s: None,
             },
         }
@@ -277,6 +275,7 @@ mod tests {
             url: "smtp://127.0.0.1:9",
             from,
             ca_file: None,
+            timeout: Duration::from_secs(1),
         };
         SmtpRelay::new(settings).map_err(|e| e.to_string())
     }
@@ -338,6 +337,7 @@ mod tests {
             url: "smtp://u:hunter2@relay.example?tls=required",
             from: "noreply@example.org",
             ca_file: Some(Path::new("/nowhere/ca.pem")),
+            timeout: Duration::from_secs(1),
         };
         let told = SmtpRelay::new(settings).expect_err("refused").to_string();
         assert!(

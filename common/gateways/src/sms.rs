@@ -17,9 +17,6 @@ use std::time::Duration;
 /// What this party is called in errors.
 const PARTY: &str = "SMS provider";
 
-/// How long one call may take, in seconds.
-const CALL_MAX_S: u64 = 20;
-
 /// Most GSM characters of a message that travels in one part.
 const ONE_PART_MAX_CHARS: usize = 160;
 
@@ -90,11 +87,12 @@ struct RecipientAnswer {
 }
 
 impl RestSms {
-    /// `url` is the interface's base. Needs no network, and touches none.
+    /// `url` is the interface's base; `timeout` bounds a whole call, from connecting to the answer's last byte.
+    /// Needs no network, and touches none.
     ///
     /// # Errors
     /// An address that is no HTTP URL, a key that no header can carry, or a machine without root certificates.
-    pub fn new(url: &str, api_key: SecretString) -> Result<Self, SetupError> {
+    pub fn new(url: &str, api_key: SecretString, timeout: Duration) -> Result<Self, SetupError> {
         let base = http::base_url(PARTY, url)?;
         let key = api_key.expose_secret();
         if key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
@@ -104,7 +102,7 @@ impl RestSms {
             });
         }
         Ok(Self {
-            client: http::client(PARTY, &base, Duration::from_secs(CALL_MAX_S))?,
+            client: http::client(PARTY, &base, timeout)?,
             send_url: http::join(&base, "sms/outgoing/send"),
             api_key,
         })

@@ -69,19 +69,6 @@ macro_rules! text {
 /// The languages there are. The first stands in for all others.
 const LANGUAGES: &[Language] = &[language!("en")];
 
-/// Every notice there is.
-const TEMPLATES: &[Template] = &[
-    Template::TopupSucceeded,
-    Template::TopupFailed,
-    Template::LowCredit,
-    Template::PurchaseSucceeded,
-    Template::PurchaseFailed,
-    Template::PaymentReversed,
-    Template::CapReached,
-    Template::CardExpiring,
-    Template::OperatorAlert,
-];
-
 /// Why a notice's text can't be made. Told once, and the notice is parked with it.
 #[derive(Debug, thiserror::Error)]
 pub enum TextError {
@@ -112,7 +99,7 @@ pub enum Rendered {
         text: String,
     },
     /// An e-mail.
-    Mail {
+    Email {
         /// One line.
         subject: String,
         /// The plain part.
@@ -145,7 +132,7 @@ impl Texts {
             ("mail.html".to_owned(), include_str!("../texts/mail.html")),
         ];
         let notices = LANGUAGES.iter().flat_map(|language| {
-            let named = TEMPLATES
+            let named = Template::ALL
                 .iter()
                 .map(|&t| (name(language.tag, t), (language.source)(t)));
             named.chain([(format!("{}/notice", language.tag), language.notice)])
@@ -193,20 +180,9 @@ impl Texts {
     }
 }
 
-/// A notice's template by name.
+/// A notice's template by name: `en/topup-failed`.
 fn name(tag: &str, template: Template) -> String {
-    let notice = match template {
-        Template::TopupSucceeded => "topup-succeeded",
-        Template::TopupFailed => "topup-failed",
-        Template::LowCredit => "low-credit",
-        Template::PurchaseSucceeded => "purchase-succeeded",
-        Template::PurchaseFailed => "purchase-failed",
-        Template::PaymentReversed => "payment-reversed",
-        Template::CapReached => "cap-reached",
-        Template::CardExpiring => "card-expiring",
-        Template::OperatorAlert => "operator-alert",
-    };
-    format!("{tag}/{notice}")
+    format!("{tag}/{}", template.as_str())
 }
 
 /// The language for a tag: its own, or the first.
@@ -294,7 +270,7 @@ impl Notice<'_> {
             button => self.line("button", values)?,
             footer => self.line("footer", values)?,
         };
-        Ok(Rendered::Mail {
+        Ok(Rendered::Email {
             text: single_blank_lines(&self.fill("mail.txt", &content)?),
             html: self.fill("mail.html", &content)?,
             subject,

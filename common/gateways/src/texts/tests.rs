@@ -26,7 +26,7 @@ fn sms(template: Template, values: Json) -> String {
 
 fn mail(template: Template, values: Json) -> (String, String, String) {
     match texts().render(template, Channel::Email, "en", &params(values)) {
-        Ok(Rendered::Mail { subject, text, html }) => (subject, text, html),
+        Ok(Rendered::Email { subject, text, html }) => (subject, text, html),
         other => panic!("{other:?}"),
     }
 }
