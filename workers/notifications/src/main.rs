@@ -1,2 +1,13 @@
-//! (to be written)
-fn main() {}
+//! The process `notifications`.
+
+use notifications::{NAME, NotificationsHandler};
+use std::process::ExitCode;
+use topup_runtime::{Process, consume, run};
+
+fn main() -> ExitCode {
+    run(NAME, async |process: Process| {
+        let handler = NotificationsHandler::new(&process)?;
+        consume::each(&process, &process.settings.notifications, handler).await;
+        anyhow::Ok(())
+    })
+}

@@ -1,2 +1,13 @@
-//! (to be written)
-fn main() {}
+//! The process `topup-requested`.
+
+use std::process::ExitCode;
+use topup_requested::{NAME, TopupRequestedHandler};
+use topup_runtime::{Process, consume, run};
+
+fn main() -> ExitCode {
+    run(NAME, async |process: Process| {
+        let handler = TopupRequestedHandler::new(&process)?;
+        consume::each(&process, &process.settings.topup_requested, handler).await;
+        anyhow::Ok(())
+    })
+}

@@ -1,0 +1,50 @@
+//! The two carriers, from settings.
+
+use topup_gateways::SetupError;
+use topup_gateways::mail::{Mail, MailRelay, SmtpRelay, SmtpSettings};
+use topup_gateways::sent::Sent;
+use topup_gateways::sms::{RestSms, SmsProvider};
+use topup_gateways::texts::TextError;
+use topup_runtime::{Settings, SettingsError};
+use secrecy::ExposeSecret;
+
+/// Why the worker can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupFailure {
+    /// A setting is missing.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A setting is of no use to a carrier's client.
+    #[error(transparent)]
+    Carrier(#[from] SetupError),
+    /// A template can't be compiled.
+    #[error(transparent)]
+    Texts(#[from] TextError),
+}
+
+/// Who carries notices.
+#[derive(Debug)]
+pub(crate) struct Carriers {
+    sms: SmsProvider,
+    mail: MailRelay,
+}
+
+impl Carriers {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, SetupFailure> {
+        let sms = RestSms::new(settings.sms.url()?.as_str(), settings.sms.api_key()?.clone())?;
+        let mail = SmtpRelay::new(SmtpSettings {
+            url: settings.smtp.url()?.expose_secret(),
+            from: settings.smtp.from()?,
+            ca_file: settings.smtp.ca_file.as_deref(),
+        })?;
+        Ok(Self { sms: SmsProvider::Rest(sms), mail: MailRelay::Smtp(mail) })
+    }
+
+    pub(crate) async fn sms(&self, to: &str, text: &str, id: &str) -> Sent {
+        self.sms.send(to, text, id).await
+    }
+
+    pub(crate) async fn mail(&self, to: &str, subject: &str, text: &str, html: &str, id: &str) -> Sent {
+        self.mail.send(&Mail { to, subject, text, html, message_id: id }).await
+    }
+}

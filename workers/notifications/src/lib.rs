@@ -1,0 +1,124 @@
+//! The worker of the queue `notifications`: sends each notice by its one channel.
+//!
+//! The notice was recorded with the change that caused it (N1); its row says whether it still has to go, and its
+//! id is the message's at the carrier, so that a repeat can be recognised. A channel that fails is tried again by
+//! delayed messages, and parked after the last try, while the other channel goes on (N2). Deliberately absent:
+//! deciding who is told what (the rules), and the words (templates of `topup-gateways`).
+
+mod carriers;
+
+use carriers::Carriers;
+use topup_gateways::sent::Sent;
+use topup_gateways::texts::{Rendered, TextError, Texts};
+use topup_rules::message::{Channel, Notification, Template};
+use topup_rules::retry::{NextTry, RetryPolicy};
+use topup_runtime::{Failure, Handler, Meta, Outcome, Process};
+use topup_store::{NoticeState, NoticeToSend, Store};
+
+pub use carriers::SetupFailure;
+
+/// The worker's name, and its queue's.
+pub const NAME: &str = "notifications";
+
+/// Sends notices.
+#[derive(Debug)]
+pub struct NotificationsHandler {
+    store: Store,
+    texts: Texts,
+    carriers: Carriers,
+    operators: Option<String>,
+    retry: RetryPolicy,
+}
+
+impl NotificationsHandler {
+    /// With what the process has.
+    ///
+    /// # Errors
+    /// Names the setting that is missing or unusable.
+    pub fn new(process: &Process) -> Result<Self, SetupFailure> {
+        let settings = &process.settings;
+        Ok(Self {
+            store: process.store.clone(),
+            texts: Texts::new(
+                Some(&settings.platform.name),
+                settings.platform.account_url.as_ref().map(|url| url.as_str()),
+            )?,
+            carriers: Carriers::new(settings)?,
+            operators: settings.operators.email.clone(),
+            retry: settings.notifications.retry,
+        })
+    }
+
+    /// Where the notice goes: the account's number or address, or the operators'.
+    fn recipient<'a>(&'a self, notice: &'a NoticeToSend) -> Option<&'a str> {
+        match (notice.template, notice.channel) {
+            (Template::OperatorAlert, _) => self.operators.as_deref(),
+            (_, Channel::Sms) => notice.mobile.as_deref(),
+            (_, Channel::Email) => notice.email.as_deref(),
+        }
+    }
+
+    async fn send(&self, to: &str, id: &str, notice: &NoticeToSend) -> Result<Sent, TextError> {
+        let text = self.texts.render(notice.template, notice.channel, &notice.language, &notice.params)?;
+        Ok(match text {
+            Rendered::Sms { text } => self.carriers.sms(to, &text, id).await,
+            Rendered::Email { subject, text, html } => self.carriers.mail(to, &subject, &text, &html, id).await,
+        })
+    }
+
+    /// After a try that went wrong: another one, or none.
+    async fn again(&self, message: &Notification, meta: &Meta, reason: String) -> Result<Outcome, Failure> {
+        match self.retry.after(meta.attempts.saturating_add(1)) {
+            NextTry::After { .. } => Ok(Outcome::Retry { reason }),
+            NextTry::GiveUp => self.park(message, reason).await,
+        }
+    }
+
+    async fn park(&self, message: &Notification, reason: String) -> Result<Outcome, Failure> {
+        self.store.notice_parked(message.account_id, message.notification_id, &reason).await?;
+        Ok(Outcome::Park { reason })
+    }
+}
+
+impl Handler for NotificationsHandler {
+    type Message = Notification;
+
+    async fn handle(&self, message: &Notification, meta: &Meta) -> Result<Outcome, Failure> {
+        let id = message.notification_id.to_string();
+        let Some(notice) = self.store.notice_to_send(message.account_id, message.notification_id).await? else {
+            return Ok(Outcome::park(format!("there is no notice {id} of account {}", message.account_id)));
+        };
+        match notice.state {
+            NoticeState::Sent | NoticeState::Skipped => return Ok(Outcome::Done),
+            // A parked notice comes again when a person sends it on its way again.
+            NoticeState::Queued | NoticeState::Parked => {}
+        }
+        let Some(to) = self.recipient(&notice) else {
+            return self.park(message, format!("there is nowhere to send this {} to", notice.channel)).await;
+        };
+        let sent = match self.send(to, &id, &notice).await {
+            Ok(sent) => sent,
+            Err(error) => return self.park(message, error.to_string()).await,
+        };
+        count(&notice, &sent);
+        match sent {
+            Sent::Accepted { provider_id } => {
+                self.store
+                    .notice_sent(message.account_id, message.notification_id, provider_id.as_deref())
+                    .await?;
+                Ok(Outcome::Done)
+            }
+            Sent::Refused { reason } => self.park(message, reason).await,
+            Sent::Trouble { reason, retry_after_s: _ } => self.again(message, meta, reason).await,
+        }
+    }
+}
+
+fn count(notice: &NoticeToSend, sent: &Sent) {
+    let outcome = match sent {
+        Sent::Accepted { .. } => "accepted",
+        Sent::Refused { .. } => "refused",
+        Sent::Trouble { .. } => "trouble",
+    };
+    metrics::counter!("topup_notices_total", "channel" => notice.channel.as_str(), "outcome" => outcome).increment(1);
+}

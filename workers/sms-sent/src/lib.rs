@@ -1,0 +1,67 @@
+//! The worker of the queue `sms-sent`: debits wallets for what upstream senders handed to the network, and
+//! requests a top-up where a debit reaches a wallet's threshold.
+//!
+//! A batch of deliveries is one transaction of the store; this crate only translates. Deliberately absent: any
+//! look at balances or settings (the rules, on locked rows), and waiting for what a batch caused to be
+//! published (the outbox has it safe).
+
+use topup_rules::message::SmsSent;
+use topup_rules::sends::OpenWindow;
+use topup_runtime::{BatchHandler, Failure, Meta, Outbox, Outcome, Process};
+use topup_store::{Send, SendOutcome, SendsRecorded, Store};
+
+/// The worker's name, and its queue's.
+pub const NAME: &str = "sms-sent";
+
+/// Debits batches of sends.
+#[derive(Debug)]
+pub struct SmsSentHandler {
+    store: Store,
+    outbox: Outbox,
+    window: OpenWindow,
+}
+
+impl SmsSentHandler {
+    /// With what the process has.
+    #[must_use]
+    pub fn new(process: &Process) -> Self {
+        let rules = &process.settings.rules;
+        Self {
+            store: process.store.clone(),
+            outbox: process.outbox.clone(),
+            window: OpenWindow { back: rules.window_back, ahead: rules.window_ahead },
+        }
+    }
+}
+
+impl BatchHandler for SmsSentHandler {
+    type Message = SmsSent;
+
+    async fn handle(&self, batch: Vec<(SmsSent, Meta)>) -> Result<Vec<Outcome>, Failure> {
+        let sends: Vec<Send> =
+            batch.into_iter().map(|(event, meta)| Send { event, traceparent: meta.traceparent }).collect();
+        let recorded = self.store.record_sends(&sends, &self.window).await?;
+        count(&recorded);
+        self.outbox.send(recorded.outbox);
+        Ok(recorded.outcomes.into_iter().map(outcome).collect())
+    }
+}
+
+fn outcome(of: SendOutcome) -> Outcome {
+    match of {
+        SendOutcome::Debited | SendOutcome::AlreadyDone => Outcome::Done,
+        SendOutcome::Refused(refusal) => Outcome::park(refusal),
+    }
+}
+
+fn count(recorded: &SendsRecorded) {
+    let of = |wanted: fn(&SendOutcome) -> bool| recorded.outcomes.iter().filter(|o| wanted(o)).count() as u64;
+    metrics::counter!("topup_sends_debited_total").increment(of(|o| matches!(o, SendOutcome::Debited)));
+    metrics::counter!("topup_sends_repeated_total").increment(of(|o| matches!(o, SendOutcome::AlreadyDone)));
+    metrics::counter!("topup_topups_requested_total").increment(recorded.triggered as u64);
+    metrics::counter!("topup_low_credit_crossings_total").increment(recorded.low_credit as u64);
+    if recorded.below_zero > 0 {
+        metrics::counter!("topup_wallets_below_zero_total").increment(recorded.below_zero as u64);
+        tracing::warn!(wallets = recorded.below_zero, "sends took wallets below zero");
+    }
+}

@@ -1,0 +1,154 @@
+//! The worker of the queue `topup-requested`: wakes a top-up, which then moves credits from its main account,
+//! charges its card, waits for its moment, or is not wanted any more.
+//!
+//! The message is a wake-up; the database decides (C3). A charge is made between two transactions, with nothing
+//! open: the intent is committed before, the answer after (C5). What the answer means for the wallet is decided
+//! by `payment-results` alone. Deliberately absent: trying a charge again in here (a delayed message does it),
+//! and asking the gateway about charges whose answer was lost.
+
+mod policy;
+
+use jiff::Timestamp;
+use std::time::Duration;
+use secrecy::SecretString;
+use topup_gateways::payment::{ChargeRequest, Charged, PaymentGateway};
+use topup_rules::ids::WalletKey;
+use topup_rules::message::TopupRequested;
+use topup_rules::retry::RetryPolicy;
+use topup_rules::topup::TopupState;
+use topup_runtime::{Failure, Handler, Meta, Outbox, Outcome, Process};
+use topup_store::{Answer, ChargeIntent, GatewayCall, OutboxMessage, Store, TopupPolicy, Woken};
+
+pub use policy::SetupFailure;
+
+/// The worker's name, and its queue's.
+pub const NAME: &str = "topup-requested";
+
+/// Between two tries to write down an answer while the database is away.
+const DATABASE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Wakes top-ups.
+#[derive(Debug)]
+pub struct TopupRequestedHandler {
+    store: Store,
+    outbox: Outbox,
+    gateway: PaymentGateway,
+    policy: TopupPolicy,
+    /// Pauses after our own trouble with the gateway (C9).
+    pauses: RetryPolicy,
+}
+
+impl TopupRequestedHandler {
+    /// With what the process has.
+    ///
+    /// # Errors
+    /// Names the setting that is missing or unusable.
+    pub fn new(process: &Process) -> Result<Self, SetupFailure> {
+        let gateway = policy::gateway(&process.settings)?;
+        Ok(Self {
+            store: process.store.clone(),
+            outbox: process.outbox.clone(),
+            policy: policy::topup_policy(&process.settings, &gateway),
+            gateway,
+            pauses: process.settings.topup_requested.retry,
+        })
+    }
+
+    /// C5: the intent is committed; nothing is open. Whatever comes of the call is written down, then published.
+    async fn charge(&self, intent: &ChargeIntent) -> Result<Outcome, Failure> {
+        let started_at = Timestamp::now();
+        let code = SecretString::from(intent.authorization_code.clone());
+        let charged = self
+            .gateway
+            .charge_authorization(&ChargeRequest {
+                reference: &intent.reference,
+                amount: intent.amount,
+                authorization_code: &code,
+                email: &intent.email,
+                metadata: &[("account", intent.account.to_string()), ("topup", intent.topup.to_string())],
+            })
+            .await;
+        metrics::counter!("topup_charges_total", "outcome" => label(&charged)).increment(1);
+        let answer = match charged.into_result(&self.gateway, &intent.reference, Timestamp::now()) {
+            Ok(result) => Answer::Result(Box::new(result)),
+            Err(trouble) => {
+                tracing::error!(
+                    payment.reference = intent.reference.as_str(),
+                    reason = trouble.reason,
+                    "the gateway could not be asked; the top-up waits"
+                );
+                Answer::Trouble { reason: trouble.reason, at_least_s: trouble.retry_after_s }
+            }
+        };
+        self.outbox.send(self.record(intent, GatewayCall { started_at }, &answer).await?);
+        Ok(Outcome::Done)
+    }
+
+    /// Writes an answer down, however long the database is away: it is known here alone, and a repeat of the
+    /// message would find the intent and rightly not charge again.
+    async fn record(
+        &self,
+        intent: &ChargeIntent,
+        call: GatewayCall,
+        answer: &Answer,
+    ) -> Result<Vec<OutboxMessage>, Failure> {
+        loop {
+            match self.store.record_answer(intent, call, answer, &self.pauses).await {
+                Err(error) if error.is_outage() => {
+                    tracing::error!(
+                        payment.reference = intent.reference.as_str(),
+                        %error,
+                        "the gateway's answer can't be written down yet"
+                    );
+                    tokio::time::sleep(DATABASE_PAUSE).await;
+                }
+                rows => return Ok(rows?),
+            }
+        }
+    }
+}
+
+impl Handler for TopupRequestedHandler {
+    type Message = TopupRequested;
+
+    async fn handle(&self, message: &TopupRequested, _meta: &Meta) -> Result<Outcome, Failure> {
+        let wallet = WalletKey { account: message.account_id, service: message.service };
+        match self.store.wake_topup(wallet, message.topup_id, &self.policy).await? {
+            Woken::Charge(intent) => self.charge(&intent).await,
+            Woken::Moved { state, due_at, reason, outbox } => {
+                tell(message, state, due_at, reason.as_deref());
+                self.outbox.send(outbox);
+                Ok(Outcome::Done)
+            }
+            Woken::Stale(state) => {
+                tracing::debug!(topup.id = %message.topup_id, state = state.as_str(), "nothing to do");
+                Ok(Outcome::Done)
+            }
+            Woken::Missing => Ok(Outcome::park(format!(
+                "there is no top-up {} of account {} for {}",
+                message.topup_id, message.account_id, message.service
+            ))),
+        }
+    }
+}
+
+fn tell(message: &TopupRequested, state: TopupState, due_at: Option<Timestamp>, reason: Option<&str>) {
+    metrics::counter!("topup_topups_woken_total", "state" => state.as_str()).increment(1);
+    tracing::info!(
+        account.id = message.account_id.get(),
+        topup.id = %message.topup_id,
+        state = state.as_str(),
+        due_at = due_at.map(tracing::field::display),
+        reason,
+        "top-up woken"
+    );
+}
+
+/// The end of a charge, as a metric's label.
+fn label(charged: &Charged) -> &'static str {
+    match charged {
+        Charged::Answered(answer) => answer.status.as_str(),
+        Charged::Unknown { .. } => "unknown",
+        Charged::OurTrouble(_) => "our-trouble",
+    }
+}
