@@ -12,6 +12,9 @@ pub enum DecimalError {
         /// How many decimals are allowed.
         places: u32,
     },
+    /// More digits than anybody means.
+    #[error("is longer than {TEXT_MAX_BYTES} characters")]
+    TooLong,
     /// Does not fit the integer behind it.
     #[error("is too large")]
     TooLarge,
@@ -26,11 +29,7 @@ const EXPONENT_MAX: i32 = 30;
 /// Parses `text` (JSON number syntax, leading `+` and zeros allowed) into an integer of 10^-`places`.
 pub(crate) fn parse(text: &str, places: u32) -> Result<i64, DecimalError> {
     if text.len() > TEXT_MAX_BYTES {
-        return Err(if text.bytes().all(|b| b.is_ascii_digit()) {
-            DecimalError::TooLarge
-        } else {
-            DecimalError::Malformed
-        });
+        return Err(DecimalError::TooLong);
     }
     let (negative, unsigned) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
@@ -38,47 +37,67 @@ pub(crate) fn parse(text: &str, places: u32) -> Result<i64, DecimalError> {
         Some(_) | None => (false, text),
     };
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (
-            mantissa,
-            exponent.parse::<i32>().map_err(|_| DecimalError::Malformed)?,
-        ),
+        Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
         None => (unsigned, 0),
     };
-    if exponent.abs() > EXPONENT_MAX {
-        return Err(if exponent > 0 {
-            DecimalError::TooLarge
-        } else {
-            DecimalError::TooPrecise { places }
-        });
-    }
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let written_fraction = mantissa.contains('.');
-    let all_digits = whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit());
-    if whole.is_empty() || !all_digits || (written_fraction && fraction.is_empty()) {
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((_, "")) => return Err(DecimalError::Malformed),
+        Some(parts) => parts,
+        None => (mantissa, ""),
+    };
+    let digits = || whole.bytes().chain(fraction.bytes());
+    if whole.is_empty() || !digits().all(|b| b.is_ascii_digit()) {
         return Err(DecimalError::Malformed);
     }
 
     let mut value: i128 = 0;
-    for digit in whole.bytes().chain(fraction.bytes()) {
+    for digit in digits() {
         value = value
             .checked_mul(10)
             .and_then(|v| v.checked_add(i128::from(digit - b'0')))
             .ok_or(DecimalError::TooLarge)?;
     }
-    let fraction_digits = i32::try_from(fraction.len()).map_err(|_| DecimalError::Malformed)?;
-    let scale = i32::try_from(places).map_err(|_| DecimalError::Malformed)? + exponent - fraction_digits;
-    let power = 10_i128
-        .checked_pow(scale.unsigned_abs())
-        .ok_or(DecimalError::TooLarge)?;
-    let scaled = if scale >= 0 {
-        value.checked_mul(power).ok_or(DecimalError::TooLarge)?
-    } else if value % power == 0 {
-        value / power
-    } else {
-        return Err(DecimalError::TooPrecise { places });
+    if value == 0 {
+        return Ok(0);
+    }
+    let magnitude = scaled(value, exponent, fraction.len(), places)?;
+    i64::try_from(if negative { -magnitude } else { magnitude }).map_err(|_| DecimalError::TooLarge)
+}
+
+/// Exponents that are beyond counting come to the largest that is looked at, and one more.
+fn parse_exponent(text: &str) -> Result<i32, DecimalError> {
+    let (negative, digits) = match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        Some(_) | None => (false, text),
     };
-    let signed = if negative { -scaled } else { scaled };
-    i64::try_from(signed).map_err(|_| DecimalError::TooLarge)
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(DecimalError::Malformed);
+    }
+    let exponent = digits.parse().unwrap_or(i32::MAX).min(EXPONENT_MAX + 1);
+    Ok(if negative { -exponent } else { exponent })
+}
+
+/// `value`, whose last `fraction_digits` stood behind the point, × 10^`exponent`, in units of 10^-`places`.
+fn scaled(value: i128, exponent: i32, fraction_digits: usize, places: u32) -> Result<i128, DecimalError> {
+    if exponent > EXPONENT_MAX {
+        return Err(DecimalError::TooLarge);
+    }
+    if exponent < -EXPONENT_MAX {
+        return Err(DecimalError::TooPrecise { places });
+    }
+    let count = |digits: Result<i32, _>| digits.map_err(|_| DecimalError::TooLong);
+    let shift = count(i32::try_from(places))? + exponent - count(i32::try_from(fraction_digits))?;
+    let power = 10_i128
+        .checked_pow(shift.unsigned_abs())
+        .ok_or(DecimalError::TooLarge)?;
+    if shift >= 0 {
+        value.checked_mul(power).ok_or(DecimalError::TooLarge)
+    } else if value % power == 0 {
+        Ok(value / power)
+    } else {
+        Err(DecimalError::TooPrecise { places })
+    }
 }
 
 /// Writes an integer of 10^-`places` as the shortest plain decimal: `540.5`, `-3`, `0`.

@@ -1,0 +1,34 @@
+//! The rules as tables: one row is one sentence, and a test's name begins with the rule that it is about.
+
+#[cfg(test)]
+mod amounts;
+#[cfg(test)]
+mod caps;
+#[cfg(test)]
+mod documentation;
+#[cfg(test)]
+mod given;
+#[cfg(test)]
+mod holds;
+#[cfg(test)]
+mod low_credit;
+#[cfg(test)]
+mod messages;
+#[cfg(test)]
+mod notices;
+#[cfg(test)]
+mod prices;
+#[cfg(test)]
+mod refused_messages;
+#[cfg(test)]
+mod retry;
+#[cfg(test)]
+mod sends;
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
+mod settle;
+#[cfg(test)]
+mod trigger;
+#[cfg(test)]
+mod wake;
