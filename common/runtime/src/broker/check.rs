@@ -1,0 +1,308 @@
+//! Compares what stands on the broker with what correctness needs: queues, exchanges, bindings, and the policies that
+//! override a queue's own arguments without anybody being told.
+//!
+//! Asks the management interface, read only. Where no address of it is set, nothing is checked.
+
+use super::Address;
+use super::connect::BrokerError;
+use super::topology::{Argument, Binding, Destination, Queue, Topology, TopologyError, Value};
+use crate::settings::Amqp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tracing::{error, info, warn};
+
+/// How long an answer of the management interface may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest answer, in bytes: a list of some ten thousand queues.
+const ANSWER_MAX_BYTES: usize = 32 * 1024 * 1024;
+/// Policies that make messages vanish, or a queue.
+const HARMFUL: [(&str, &str); 2] = [
+    ("message-ttl", "its messages would expire"),
+    ("expires", "the queue would be deleted when nobody uses it"),
+];
+
+/// Why nothing could be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// No address of the management interface is set.
+    #[error("TOPUP__AMQP__MANAGEMENT_URL is not set")]
+    NoAddress,
+    /// No broker address is set.
+    #[error("{0}")]
+    Settings(#[from] crate::settings::SettingsError),
+    /// It did not answer, or not with what was asked for.
+    #[error("management interface: {0}")]
+    Http(#[from] reqwest::Error),
+    /// Its answer is longer than any that makes sense.
+    #[error("management interface: {what}: an answer of more than {ANSWER_MAX_BYTES} bytes")]
+    TooLong {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// Its answer can't be read.
+    #[error("management interface: {what}: {source}")]
+    Unreadable {
+        /// What was asked for.
+        what: &'static str,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+struct FoundQueue {
+    name: String,
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    durable: bool,
+    #[serde(default)]
+    arguments: Loose,
+    #[serde(default)]
+    effective_policy_definition: Loose,
+    #[serde(default)]
+    policy: Option<String>,
+    #[serde(default)]
+    operator_policy: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct FoundExchange {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    durable: bool,
+    #[serde(default)]
+    arguments: Loose,
+}
+
+#[derive(Debug, Deserialize)]
+struct FoundBinding {
+    source: String,
+    destination: String,
+    destination_type: String,
+    routing_key: String,
+}
+
+/// An object; some versions write an empty one as `[]` or leave it null.
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "serde_json::Value")]
+struct Loose(BTreeMap<String, serde_json::Value>);
+
+impl From<serde_json::Value> for Loose {
+    fn from(value: serde_json::Value) -> Self {
+        Self(serde_json::from_value(value).unwrap_or_default())
+    }
+}
+
+impl Loose {
+    fn get(&self, name: &str) -> Option<&serde_json::Value> {
+        self.0.get(name)
+    }
+}
+
+/// Everything on the broker that is not as the fleet needs it, one line a finding; empty when all is well.
+///
+/// # Errors
+/// See [`CheckError`].
+pub async fn check(amqp: &Amqp) -> Result<Vec<String>, CheckError> {
+    let url = amqp.management_url.as_ref().ok_or(CheckError::NoAddress)?;
+    let address = amqp.address()?;
+    let client = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).build()?;
+    let ask = Ask { client, url, address };
+    let queues: Vec<FoundQueue> = ask.list("queues").await?;
+    let exchanges: Vec<FoundExchange> = ask.list("exchanges").await?;
+    let bindings: Vec<FoundBinding> = ask.list("bindings").await?;
+    Ok(compare(&Topology::fleet(), &queues, &exchanges, &bindings))
+}
+
+/// At the start of a session: refuses to consume from what is known to be unfit. An interface that does not answer
+/// is no reason to stand still.
+pub(crate) async fn refuse_unfit(amqp: &Amqp) -> Result<(), BrokerError> {
+    if amqp.management_url.is_none() {
+        return Ok(());
+    }
+    let findings = match check(amqp).await {
+        Ok(findings) => findings,
+        Err(error) => {
+            warn!(%error, "the queues' effective settings were not checked");
+            return Ok(());
+        }
+    };
+    for finding in &findings {
+        error!(%finding, "the broker is not set up as the fleet needs it");
+    }
+    match findings.as_slice() {
+        [] => {
+            info!("the queues' effective settings are as needed");
+            Ok(())
+        }
+        [only] => Err(TopologyError(only.clone()).into()),
+        [first, rest @ ..] => Err(TopologyError(format!("{first} (and {} more)", rest.len())).into()),
+    }
+}
+
+struct Ask<'a> {
+    client: reqwest::Client,
+    url: &'a SecretString,
+    address: &'a Address,
+}
+
+impl Ask<'_> {
+    async fn list<T: for<'de> Deserialize<'de>>(&self, what: &'static str) -> Result<Vec<T>, CheckError> {
+        let base = self.url.expose_secret().trim_end_matches('/');
+        let mut url = reqwest::Url::parse(base).map_err(|_| CheckError::NoAddress)?;
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments
+                .pop_if_empty()
+                .extend(["api", what, self.address.vhost()]);
+        }
+        let mut request = self.client.get(url.clone());
+        if url.username().is_empty() {
+            let (user, password) = self.address.credentials();
+            request = request.basic_auth(user, Some(password));
+        }
+        let mut response = request
+            .send()
+            .await?
+            .error_for_status()
+            .map_err(reqwest::Error::without_url)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > ANSWER_MAX_BYTES {
+                return Err(CheckError::TooLong { what });
+            }
+        }
+        serde_json::from_slice(&body).map_err(|source| CheckError::Unreadable { what, source })
+    }
+}
+
+fn compare(
+    topology: &Topology,
+    queues: &[FoundQueue],
+    exchanges: &[FoundExchange],
+    bindings: &[FoundBinding],
+) -> Vec<String> {
+    let mut findings = Vec::new();
+    for needed in &topology.queues {
+        match queues.iter().find(|found| found.name == needed.name) {
+            Some(found) => compare_queue(needed, found, &mut findings),
+            None => findings.push(format!(
+                "queue {} is missing; `fleetctl topology apply` makes it",
+                needed.name
+            )),
+        }
+    }
+    for needed in &topology.exchanges {
+        let name = &needed.name;
+        match exchanges.iter().find(|found| &found.name == name) {
+            None => findings.push(format!(
+                "exchange {name} is missing; `fleetctl topology apply` makes it"
+            )),
+            Some(found) if found.kind != "topic" || !found.durable => {
+                findings.push(format!("exchange {name} is not a durable topic exchange; delete it and run `fleetctl topology apply`"));
+            }
+            Some(found) => {
+                let alternate = found
+                    .arguments
+                    .get("alternate-exchange")
+                    .and_then(serde_json::Value::as_str);
+                if alternate != needed.alternate {
+                    findings.push(format!("exchange {name} has the alternate exchange {alternate:?}, and {:?} is needed; delete it and run `fleetctl topology apply`", needed.alternate));
+                }
+            }
+        }
+    }
+    let standing: BTreeSet<Binding> = bindings.iter().map(binding).collect();
+    for needed in topology
+        .bindings
+        .iter()
+        .filter(|needed| !standing.contains(needed))
+    {
+        let (Destination::Queue(to) | Destination::Exchange(to)) = &needed.destination;
+        findings.push(format!(
+            "the binding of {to} to exchange {} by {} is missing; `fleetctl topology apply` makes it",
+            needed.exchange, needed.key
+        ));
+    }
+    findings
+}
+
+fn binding(found: &FoundBinding) -> Binding {
+    let destination = match found.destination_type.as_str() {
+        "exchange" => Destination::Exchange(found.destination.clone()),
+        _ => Destination::Queue(found.destination.clone()),
+    };
+    Binding {
+        exchange: found.source.clone(),
+        key: found.routing_key.clone(),
+        destination,
+    }
+}
+
+fn compare_queue(needed: &Queue, found: &FoundQueue, findings: &mut Vec<String>) {
+    let name = &needed.name;
+    if found.kind != "quorum" || !found.durable {
+        findings.push(format!("queue {name} is not a durable quorum queue; move its messages away, delete it, and run `fleetctl topology apply`"));
+        return;
+    }
+    for argument in &needed.arguments {
+        if !same(argument, found.arguments.get(argument.name)) {
+            let is = found
+                .arguments
+                .get(argument.name)
+                .map_or_else(|| "nothing".to_owned(), ToString::to_string);
+            findings.push(format!(
+                "queue {name} has {} = {is}, and {} is needed ({}); move its messages away, delete it, and run `fleetctl topology apply`",
+                argument.name, argument.value, argument.reason
+            ));
+        }
+    }
+    let by = [&found.operator_policy, &found.policy]
+        .into_iter()
+        .flatten()
+        .find(|name| !name.is_empty());
+    let by = by.map_or_else(|| "a policy".to_owned(), |name| format!("policy {name}"));
+    let policy = |name| {
+        found
+            .effective_policy_definition
+            .get(name)
+            .and_then(serde_json::Value::as_i64)
+    };
+    for (option, harm) in HARMFUL {
+        let own = number(needed, &format!("x-{option}"));
+        // The smaller of the two counts: a policy that is no smaller changes nothing.
+        if let Some(value) = policy(option).filter(|value| own.is_none_or(|own| *value < own)) {
+            findings.push(format!(
+                "queue {name}: {by} sets {option} = {value}: {harm}; take the queue out of it"
+            ));
+        }
+    }
+    if let (Some(own), Some(value)) = (number(needed, "x-delivery-limit"), policy("delivery-limit"))
+        && value < own
+    {
+        findings.push(format!("queue {name}: {by} sets delivery-limit = {value}, and {own} is needed: outages would park messages; take the queue out of it"));
+    }
+}
+
+fn number(queue: &Queue, name: &str) -> Option<i64> {
+    let argument = queue.arguments.iter().find(|argument| argument.name == name)?;
+    match argument.value {
+        Value::Number(number) => Some(number),
+        Value::Text(_) => None,
+    }
+}
+
+fn same(needed: &Argument, found: Option<&serde_json::Value>) -> bool {
+    match (&needed.value, found) {
+        (Value::Text(needed), Some(found)) => found.as_str() == Some(needed),
+        (Value::Number(needed), Some(found)) => found.as_i64() == Some(*needed),
+        (Value::Text(_) | Value::Number(_), None) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! One connection with one channel: trying each host in turn, within time-outs, under a name that people in the
+//! management page understand.
+
+use super::topology::TopologyError;
+use crate::settings::Amqp;
+use lapin::tcp::OwnedTLSConfig;
+use lapin::types::LongString;
+use lapin::uri::AMQPUri;
+use lapin::{Channel, Connection, ConnectionProperties};
+use std::future::Future;
+use std::time::Duration;
+
+/// Why there is no session with the broker.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// A host refused, or was not there.
+    #[error("broker {host}: {source}")]
+    Unreachable {
+        /// Host and port.
+        host: String,
+        /// What happened.
+        source: lapin::Error,
+    },
+    /// The broker did not answer in time.
+    #[error("broker: no answer within {} s to: {doing}", .after.as_secs())]
+    TimedOut {
+        /// What was asked.
+        doing: String,
+        /// How long the answer was waited for.
+        after: Duration,
+    },
+    /// The broker refused, or the connection broke.
+    #[error("broker: {doing}: {source}")]
+    Failed {
+        /// What was asked.
+        doing: String,
+        /// What happened.
+        source: lapin::Error,
+    },
+    /// What stands on the broker is not what is needed.
+    #[error("{0}")]
+    Topology(#[from] TopologyError),
+    /// The file of trusted authorities can't be read.
+    #[error("CA file {path}: {source}")]
+    CaFile {
+        /// Which file.
+        path: String,
+        /// What happened.
+        source: std::io::Error,
+    },
+}
+
+impl BrokerError {
+    /// The library could not read what the broker sent. The likeliest cause is one message whose properties
+    /// are not UTF-8.
+    pub(crate) fn is_parsing(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } | Self::Failed { source, .. } => is_parsing(source),
+            Self::TimedOut { .. } | Self::Topology(_) | Self::CaFile { .. } => false,
+        }
+    }
+}
+
+pub(crate) fn is_parsing(error: &lapin::Error) -> bool {
+    matches!(error.kind(), lapin::ErrorKind::ParsingError(_))
+}
+
+/// A connection and its channel.
+pub(crate) struct Link {
+    pub(crate) connection: Connection,
+    pub(crate) channel: Channel,
+    /// How long closing may take.
+    patience: Duration,
+}
+
+impl Link {
+    /// How long the broker may take for an answer.
+    pub(crate) const fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Says goodbye, within a bound. What the broker still holds for this channel goes back to its queue.
+    pub(crate) async fn close(self) {
+        let goodbye = async {
+            let _gone = self.channel.close(200, "done".into()).await;
+            let _gone = self.connection.close(200, "done".into()).await;
+        };
+        let _late = tokio::time::timeout(self.patience, goodbye).await;
+    }
+}
+
+/// Connects to the first host that answers, beginning with number `first` so that tries rotate, and opens a channel.
+pub(crate) async fn connect(
+    amqp: &Amqp,
+    uris: &[AMQPUri],
+    name: &str,
+    first: usize,
+) -> Result<Link, BrokerError> {
+    let mut last = None;
+    for n in 0..uris.len() {
+        let Some(uri) = uris.get((first + n) % uris.len()) else {
+            continue;
+        };
+        match connect_one(amqp, uri.clone(), name).await {
+            Ok(link) => return Ok(link),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| BrokerError::TimedOut {
+        doing: "connect".to_owned(),
+        after: Duration::ZERO,
+    }))
+}
+
+async fn connect_one(amqp: &Amqp, mut uri: AMQPUri, name: &str) -> Result<Link, BrokerError> {
+    let host = format!("{}:{}", uri.authority.host, uri.authority.port);
+    uri.query.heartbeat = Some(u16::try_from(amqp.heartbeat.as_secs()).unwrap_or(u16::MAX).max(1));
+    let properties = ConnectionProperties::default()
+        .with_connection_name(name.into())
+        .with_client_property("product".into(), LongString::from("topup"))
+        .with_client_property("version".into(), LongString::from(env!("CARGO_PKG_VERSION")));
+    let tls = OwnedTLSConfig {
+        identity: None,
+        cert_chain: ca_chain(amqp).await?,
+    };
+    let connecting = async {
+        let runtime = lapin::runtime::default_runtime()?;
+        let connection = Connection::connect_uri_with_config(uri, properties, tls, runtime).await?;
+        let channel = connection.create_channel().await?;
+        Ok((connection, channel))
+    };
+    match tokio::time::timeout(amqp.connect_timeout, connecting).await {
+        Ok(Ok((connection, channel))) => Ok(Link {
+            connection,
+            channel,
+            patience: amqp.connect_timeout,
+        }),
+        Ok(Err(source)) => Err(BrokerError::Unreachable { host, source }),
+        Err(_late) => Err(BrokerError::TimedOut {
+            doing: format!("connect to {host}"),
+            after: amqp.connect_timeout,
+        }),
+    }
+}
+
+async fn ca_chain(amqp: &Amqp) -> Result<Option<String>, BrokerError> {
+    match &amqp.ca_file {
+        None => Ok(None),
+        Some(path) => match tokio::fs::read_to_string(path).await {
+            Ok(pem) => Ok(Some(pem)),
+            Err(source) => Err(BrokerError::CaFile {
+                path: path.display().to_string(),
+                source,
+            }),
+        },
+    }
+}
+
+/// Does one thing with the broker within a time-out, and says what it was when it fails.
+pub(crate) async fn within<T>(
+    timeout: Duration,
+    doing: &str,
+    work: impl Future<Output = Result<T, lapin::Error>>,
+) -> Result<T, BrokerError> {
+    match tokio::time::timeout(timeout, work).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(source)) => Err(BrokerError::Failed {
+            doing: doing.to_owned(),
+            source,
+        }),
+        Err(_late) => Err(BrokerError::TimedOut {
+            doing: doing.to_owned(),
+            after: timeout,
+        }),
+    }
+}
+
+/// What people read in the management page: `sms-sent@host#pid v0.1.0`.
+#[must_use]
+pub fn connection_name(process: &str) -> String {
+    format!(
+        "{process}@{}#{} v{}",
+        host_name(),
+        std::process::id(),
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+/// A consumer's name in the management page: `sms-sent.host.pid.1`.
+pub(crate) fn tag_name(process: &str) -> String {
+    format!("{process}.{}.{}.1", host_name(), std::process::id())
+}
+
+/// The machine's name, or `localhost`.
+pub(crate) fn host_name() -> String {
+    hostname::get()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .unwrap_or_else(|| "localhost".to_owned())
+}

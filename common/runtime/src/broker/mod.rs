@@ -1,0 +1,22 @@
+//! Everything about RabbitMQ: where it is, sessions that are connected again, the topology, publishing, delaying.
+//!
+//! The library's automatic recovery stays off. A session is connect → declare → consume or publish → drain, and
+//! when any of it fails, the whole of it is done again after a pause.
+
+mod address;
+pub mod admin;
+pub mod check;
+mod connect;
+pub mod delay;
+pub mod headers;
+mod pauses;
+mod publish;
+pub mod topology;
+
+pub use address::Address;
+pub use connect::{BrokerError, connection_name};
+pub use publish::{Outgoing, PublishError, Publisher};
+
+pub(crate) use connect::{Link, connect, is_parsing, tag_name, within};
+pub(crate) use pauses::Pauses;
+pub(crate) use publish::Parked;

@@ -1,0 +1,485 @@
+//! Publishing: with the broker's confirm, returned messages noticed, within bounds, on a connection of its own.
+//!
+//! A connection that the broker has blocked (memory, disk) stops all its writes, acknowledgements included: so
+//! consumers have other connections, and nothing is written to this one while it is blocked.
+
+use super::connect::{BrokerError, Link, connect, connection_name, within};
+use super::delay::{self, Route};
+use super::topology::{DEAD_EXCHANGE, Topology};
+use super::{Pauses, headers};
+use crate::health::Part;
+use crate::process::{Clock, Shutdown};
+use crate::settings::{Amqp, SettingsError};
+use crate::telemetry;
+use futures_util::StreamExt as _;
+use jiff::Timestamp;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel, Confirmation, Event};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::{Instant, timeout_at};
+use topup_rules::message::Message;
+use topup_store::OutboxMessage;
+use tracing::{info, warn};
+
+/// AMQP's mark of a message that survives a restart.
+const PERSISTENT: u8 = 2;
+/// The one content type there is.
+const JSON: &str = "application/json";
+/// How often a session looks whether its connection still stands, beside being told.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Least time between two declarations of the topology because a queue was missing.
+const DECLARE_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// Why a message is not known to be with the broker. It may be there all the same: publishing it again is safe,
+/// since every receiver recognises a repeat.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// No queue takes it.
+    #[error("the broker has no queue for {queue}")]
+    Unroutable {
+        /// Where it was to go.
+        queue: String,
+    },
+    /// The queue took it not: it is full, or has lost its majority.
+    #[error("the broker refused a message for {queue}")]
+    Refused {
+        /// Where it was to go.
+        queue: String,
+    },
+    /// No connection, or one that the broker has blocked.
+    #[error("no connection to publish to {queue} on: {why}")]
+    Down {
+        /// Where it was to go.
+        queue: String,
+        /// What is known.
+        why: String,
+    },
+    /// No confirm in time.
+    #[error("the broker did not confirm a message for {queue} within {after_s} s")]
+    TimedOut {
+        /// Where it was to go.
+        queue: String,
+        /// How long it was waited for.
+        after_s: u64,
+    },
+}
+
+/// A message to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    pub(crate) queue: String,
+    pub(crate) message_id: Option<String>,
+    pub(crate) kind: Option<String>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) attempts: u32,
+    pub(crate) parked: Option<Parked>,
+    pub(crate) content_type: Option<String>,
+    pub(crate) timestamp_s: Option<u64>,
+    pub(crate) app_id: Option<String>,
+}
+
+/// What a parked message gains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parked {
+    pub(crate) reason: String,
+    pub(crate) at: Timestamp,
+}
+
+impl Outgoing {
+    /// A message of the fleet, to its own queue.
+    ///
+    /// # Errors
+    /// The body can't be written as JSON.
+    pub fn of<M: Message>(message: &M) -> Result<Self, serde_json::Error> {
+        Ok(Self::new(
+            M::QUEUE.to_owned(),
+            Some(message.id()),
+            Some(M::TYPE.to_owned()),
+            serde_json::to_vec(message)?,
+        ))
+    }
+
+    pub(crate) fn new(
+        queue: String,
+        message_id: Option<String>,
+        kind: Option<String>,
+        body: Vec<u8>,
+    ) -> Self {
+        Self {
+            queue,
+            message_id,
+            kind,
+            body,
+            traceparent: None,
+            not_before: None,
+            attempts: 0,
+            parked: None,
+            content_type: Some(JSON.to_owned()),
+            timestamp_s: None,
+            app_id: None,
+        }
+    }
+
+    /// The trace that it belongs to.
+    #[must_use]
+    pub fn traced(mut self, traceparent: Option<&str>) -> Self {
+        self.traceparent = traceparent.map(str::to_owned);
+        self
+    }
+
+    /// Not to be delivered before this moment of the database's clock.
+    #[must_use]
+    pub fn not_before(mut self, at: Option<Timestamp>) -> Self {
+        self.not_before = at;
+        self
+    }
+
+    fn route(&self, now: Timestamp) -> Route {
+        if self.parked.is_some() {
+            return Route {
+                exchange: DEAD_EXCHANGE.to_owned(),
+                routing_key: self.queue.clone(),
+            };
+        }
+        delay::route(
+            &self.queue,
+            self.not_before.map_or(0, |at| delay::delay_s(now, at)),
+        )
+    }
+
+    /// Everything but the body. What does not fit the protocol's short strings is left out: the body says it too.
+    fn properties(&self, worker: &str, now: Timestamp) -> BasicProperties {
+        let mut table = FieldTable::default();
+        if let Some(traceparent) = &self.traceparent {
+            headers::put(&mut table, headers::TRACEPARENT, traceparent);
+        }
+        if self.attempts > 0 || self.parked.is_some() {
+            headers::put_count(&mut table, headers::ATTEMPTS, self.attempts);
+        }
+        match &self.parked {
+            Some(parked) => {
+                headers::put(&mut table, headers::REASON, &headers::reason_line(&parked.reason));
+                headers::put(&mut table, headers::QUEUE, &self.queue);
+                headers::put(&mut table, headers::WORKER, worker);
+                headers::put(&mut table, headers::FAILED_AT, &parked.at.to_string());
+            }
+            None => {
+                if let Some(at) = self.not_before {
+                    headers::put(&mut table, headers::NOT_BEFORE, &at.to_string());
+                }
+            }
+        }
+        let sent_s = self
+            .timestamp_s
+            .or_else(|| u64::try_from(now.as_second()).ok())
+            .unwrap_or_default();
+        let mut properties = BasicProperties::default()
+            .with_delivery_mode(PERSISTENT)
+            .with_headers(table)
+            .with_timestamp(sent_s);
+        let short = |text: &Option<String>| text.as_deref().and_then(headers::short);
+        if let Some(id) = short(&self.message_id) {
+            properties = properties.with_message_id(id);
+        }
+        if let Some(kind) = short(&self.kind) {
+            properties = properties.with_type(kind);
+        }
+        if let Some(content_type) = short(&self.content_type) {
+            properties = properties.with_content_type(content_type);
+        }
+        if let Some(app_id) = short(&self.app_id).or_else(|| headers::short(worker)) {
+            properties = properties.with_app_id(app_id);
+        }
+        properties
+    }
+}
+
+impl From<OutboxMessage> for Outgoing {
+    fn from(row: OutboxMessage) -> Self {
+        Self::new(row.queue, Some(row.message_id), Some(row.kind), row.body)
+            .traced(row.traceparent.as_deref())
+            .not_before(row.not_before)
+    }
+}
+
+/// What can be published on at this moment.
+#[derive(Clone)]
+enum Line {
+    Down(String),
+    Blocked(String),
+    Up(Channel),
+}
+
+struct Inner {
+    worker: &'static str,
+    confirm_timeout: Duration,
+    line: watch::Sender<Line>,
+    /// Publishes under way.
+    in_flight: Semaphore,
+    /// Somebody found the connection dead.
+    lost: Notify,
+    /// Somebody found a queue missing.
+    missing: Notify,
+    clock: Clock,
+}
+
+/// Publishes messages; connects again by itself. Cheap to clone.
+#[derive(Clone)]
+pub struct Publisher {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Publisher")
+            .field("worker", &self.inner.worker)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Publisher {
+    /// Starts connecting, in the background, until `shutdown`. `worker` is what messages bear as their `app_id`.
+    ///
+    /// # Errors
+    /// No broker address was given.
+    pub fn start(
+        worker: &'static str,
+        amqp: &Amqp,
+        clock: Clock,
+        part: Part,
+        shutdown: Shutdown,
+    ) -> Result<Self, SettingsError> {
+        amqp.address()?;
+        let (line, _) = watch::channel(Line::Down("not connected yet".to_owned()));
+        let inner = Arc::new(Inner {
+            worker,
+            confirm_timeout: amqp.confirm_timeout,
+            line,
+            in_flight: Semaphore::new(amqp.publishes_max),
+            lost: Notify::new(),
+            missing: Notify::new(),
+            clock,
+        });
+        tokio::spawn(keep_connected(Arc::clone(&inner), amqp.clone(), part, shutdown));
+        Ok(Self { inner })
+    }
+
+    /// Publishes one message, now or through the delay topology, and waits for the broker's confirm: it is in its
+    /// queue, on disk, at a majority of nodes. Waits for a connection, too, as long as for a confirm.
+    ///
+    /// # Errors
+    /// See [`PublishError`]. Whether the message arrived is then unknown; publishing it again is safe.
+    pub async fn publish(&self, message: &Outgoing) -> Result<(), PublishError> {
+        let started = Instant::now();
+        let result = self
+            .inner
+            .publish(message, started + self.inner.confirm_timeout)
+            .await;
+        telemetry::published(&result, started.elapsed());
+        result
+    }
+}
+
+impl Inner {
+    async fn publish(&self, message: &Outgoing, deadline: Instant) -> Result<(), PublishError> {
+        let queue = || message.queue.clone();
+        let down = |why: &str| PublishError::Down {
+            queue: queue(),
+            why: why.to_owned(),
+        };
+        let Ok(permit) = timeout_at(deadline, self.in_flight.acquire()).await else {
+            return Err(down("too many messages are on their way already"));
+        };
+        let _permit = permit.map_err(|_closed| down("the process ends"))?;
+        let channel = self.channel(deadline).await.map_err(|why| down(&why))?;
+        let now = self.clock.now();
+        let Route {
+            exchange,
+            routing_key,
+        } = message.route(now);
+        let (Some(exchange), Some(routing_key)) = (headers::short(&exchange), headers::short(&routing_key))
+        else {
+            return Err(PublishError::Unroutable { queue: queue() });
+        };
+        // Mandatory: a message that no queue takes comes back instead of vanishing.
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        let properties = message.properties(self.worker, now);
+        let confirmed = async {
+            channel
+                .basic_publish(exchange, routing_key, options, &message.body, properties)
+                .await?
+                .await
+        };
+        match timeout_at(deadline, confirmed).await {
+            Ok(Ok(Confirmation::Ack(None))) => Ok(()),
+            Ok(Ok(Confirmation::Ack(Some(_returned)) | Confirmation::Nack(Some(_returned)))) => {
+                self.missing.notify_one();
+                Err(PublishError::Unroutable { queue: queue() })
+            }
+            Ok(Ok(Confirmation::Nack(None))) => Err(PublishError::Refused { queue: queue() }),
+            Ok(Ok(Confirmation::NotRequested)) => {
+                self.lost.notify_one();
+                Err(down("the channel does not confirm"))
+            }
+            Ok(Err(error)) => {
+                self.lost.notify_one();
+                Err(down(&error.to_string()))
+            }
+            Err(_late) => {
+                // A blocked connection is alive; a silent one is not worth keeping.
+                if matches!(*self.line.borrow(), Line::Up(_)) {
+                    self.lost.notify_one();
+                }
+                Err(PublishError::TimedOut {
+                    queue: queue(),
+                    after_s: self.confirm_timeout.as_secs(),
+                })
+            }
+        }
+    }
+
+    /// The channel, as soon as there is one that may be written to.
+    async fn channel(&self, deadline: Instant) -> Result<Channel, String> {
+        let mut line = self.line.subscribe();
+        let up = timeout_at(deadline, line.wait_for(|line| matches!(line, Line::Up(_)))).await;
+        let now = match up {
+            Ok(Ok(line)) => line.clone(),
+            Ok(Err(_)) | Err(_) => self.line.borrow().clone(),
+        };
+        match now {
+            Line::Up(channel) => Ok(channel),
+            Line::Blocked(why) => Err(format!("the broker has blocked the connection: {why}")),
+            Line::Down(why) => Err(why),
+        }
+    }
+}
+
+/// Connects, keeps watch, connects again; until shutdown, and then for as long as anybody holds the publisher.
+async fn keep_connected(inner: Arc<Inner>, amqp: Amqp, part: Part, shutdown: Shutdown) {
+    let name = format!("{} publishing", connection_name(inner.worker));
+    let mut pauses = Pauses::new();
+    let mut first = 0;
+    while !shutdown.is_requested() {
+        let why = match open(&amqp, &name, first).await {
+            Ok(link) => {
+                info!(connection = %name, "publishing connection is up");
+                let opened = Instant::now();
+                let why = watch_over(&inner, &amqp, &link, &part, &shutdown).await;
+                inner.line.send_replace(Line::Down(why.clone()));
+                link.close().await;
+                if opened.elapsed() > LOOK_EVERY {
+                    pauses.reset();
+                }
+                why
+            }
+            Err(error) => error.to_string(),
+        };
+        if shutdown.is_requested() {
+            break;
+        }
+        first += 1;
+        let pause = pauses.next();
+        warn!(error = %why, pause_ms = telemetry::millis(pause), "no publishing connection; trying again");
+        part.not_ready(why.clone());
+        inner.line.send_replace(Line::Down(why));
+        telemetry::session_lost("publish");
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = shutdown.requested() => {}
+        }
+    }
+    inner.line.send_replace(Line::Down("the process ends".to_owned()));
+}
+
+async fn open(amqp: &Amqp, name: &str, first: usize) -> Result<Link, BrokerError> {
+    let uris = amqp.address().map(super::Address::uris).unwrap_or_default();
+    let link = connect(amqp, uris, name, first).await?;
+    if amqp.declare {
+        Topology::fleet()
+            .declare(&link.channel, amqp.connect_timeout)
+            .await?;
+    }
+    // Without it every publish would answer `NotRequested`, and nothing be known.
+    within(
+        amqp.connect_timeout,
+        "ask for confirms",
+        link.channel.confirm_select(ConfirmSelectOptions::default()),
+    )
+    .await?;
+    Ok(link)
+}
+
+/// Returns what ended the session.
+async fn watch_over(inner: &Inner, amqp: &Amqp, link: &Link, part: &Part, shutdown: &Shutdown) -> String {
+    let mut events = std::pin::pin!(link.connection.events_listener());
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut declared = Instant::now();
+    part.ready();
+    inner.line.send_replace(Line::Up(link.channel.clone()));
+    loop {
+        tokio::select! {
+            () = shutdown.requested() => return "the process ends".to_owned(),
+            () = inner.lost.notified() => return "the connection did not answer".to_owned(),
+            () = inner.missing.notified() => {
+                if amqp.declare && declared.elapsed() >= DECLARE_AGAIN_AFTER {
+                    declared = Instant::now();
+                    declare_again(amqp, link).await;
+                }
+            }
+            _ = look.tick() => {
+                if !link.connection.status().connected() || !link.channel.status().connected() {
+                    return "the connection is gone".to_owned();
+                }
+            }
+            event = events.next() => match event {
+                Some(Event::Error(error)) => return error.to_string(),
+                Some(Event::ConnectionBlocked(why)) => {
+                    warn!(%why, "the broker has blocked the publishing connection");
+                    part.not_ready(format!("blocked by the broker: {why}"));
+                    inner.line.send_replace(Line::Blocked(why));
+                }
+                Some(Event::ConnectionUnblocked) => {
+                    info!("the broker takes messages again");
+                    part.ready();
+                    inner.line.send_replace(Line::Up(link.channel.clone()));
+                }
+                Some(_) => {}
+                None => return "the connection is gone".to_owned(),
+            },
+        }
+    }
+}
+
+/// A queue is missing, perhaps deleted by hand: it is made again, on a channel of its own, since a refusal closes it.
+async fn declare_again(amqp: &Amqp, link: &Link) {
+    let declared = async {
+        let channel = within(
+            amqp.connect_timeout,
+            "open a channel",
+            link.connection.create_channel(),
+        )
+        .await?;
+        Topology::fleet().declare(&channel, amqp.connect_timeout).await?;
+        within(
+            amqp.connect_timeout,
+            "close a channel",
+            channel.close(200, "done".into()),
+        )
+        .await
+    };
+    match declared.await {
+        Ok(()) => info!("a queue was missing; the topology is declared again"),
+        Err(error) => warn!(%error, "a queue is missing, and the topology could not be declared"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

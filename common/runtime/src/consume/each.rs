@@ -1,0 +1,115 @@
+//! Messages one by one, many at once.
+
+use super::delivery::Received;
+use super::session::{End, Session, Terms, supervise};
+use super::settle::{Desk, Handled, Stopped, Verdict};
+use super::{Handler, Outcome};
+use crate::process::Process;
+use crate::settings::Worker;
+use crate::telemetry;
+use futures_util::StreamExt as _;
+use lapin::options::BasicAckOptions;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use topup_rules::message::Message;
+use tracing::{Instrument as _, debug, info_span, warn};
+
+/// Takes messages of the handler's queue until shutdown; at most `limits.at_once` are in hand.
+pub async fn each<H: Handler>(process: &Process, limits: &Worker, handler: H) {
+    let queue = H::Message::QUEUE;
+    let desk = Desk::new(process, queue, limits.retry);
+    let handler = Arc::new(handler);
+    // The prefetch is what bounds the messages in hand.
+    let terms = Terms {
+        queue,
+        prefetch: limits.at_once,
+    };
+    supervise(process, terms, async |session: &mut Session| {
+        serve(session, &desk, &handler).await
+    })
+    .await;
+}
+
+async fn serve<H: Handler>(session: &mut Session, desk: &Desk, handler: &Arc<H>) -> End {
+    let mut in_hand = JoinSet::new();
+    let mut taken = 0;
+    let end = loop {
+        if taken >= session.messages_max {
+            break End::Passed;
+        }
+        tokio::select! {
+            biased;
+            () = session.shutdown.requested() => break End::Shutdown,
+            Some(_ended) = in_hand.join_next(), if !in_hand.is_empty() => {}
+            delivery = session.deliveries.next() => match delivery {
+                Some(Ok(delivery)) => {
+                    taken += 1;
+                    let received = Received::new(delivery);
+                    in_hand.spawn(deal_with(received, desk.clone(), Arc::clone(handler), session.stop.clone()));
+                }
+                Some(Err(error)) => break End::Lost(Some(error)),
+                None => break End::Lost(None),
+            },
+        }
+    };
+    match end {
+        End::Lost(_) => session.give_up(),
+        End::Shutdown | End::Passed => session.take_no_more().await,
+    }
+    // Handlers are never cut off: a charge under way would be left without its answer.
+    while in_hand.join_next().await.is_some() {}
+    end
+}
+
+async fn deal_with<H: Handler>(received: Received, desk: Desk, handler: Arc<H>, stop: super::session::Stop) {
+    let message_id = received.meta.message_id.as_deref().unwrap_or_default();
+    let span = info_span!(
+        "message",
+        queue = desk.queue,
+        message.id = message_id,
+        attempt = received.meta.attempts
+    );
+    let started = Instant::now();
+    async {
+        let verdict = match verdict(&received, &desk, &*handler, &stop).await {
+            Ok(verdict) => verdict,
+            Err(Stopped) => return debug!("given back unfinished"),
+        };
+        if desk.settle(&received, &verdict, &stop).await == Err(Stopped) {
+            return debug!("given back: what follows could not be published");
+        }
+        telemetry::handle_took(desk.queue, started.elapsed());
+        match received.acker.ack(BasicAckOptions::default()).await {
+            Ok(true) => {}
+            Ok(false) => debug!("the session ended before the acknowledgement: the message comes again"),
+            Err(error) => warn!(%error, "not acknowledged: the message comes again"),
+        }
+    }
+    .instrument(span)
+    .await;
+}
+
+async fn verdict<H: Handler>(
+    received: &Received,
+    desk: &Desk,
+    handler: &H,
+    stop: &super::session::Stop,
+) -> Result<Verdict, Stopped> {
+    if desk.is_early(received) {
+        return Ok(Verdict::TooEarly);
+    }
+    let message = match received.parse::<H::Message>() {
+        Ok(message) => message,
+        Err(unreadable) => return Ok(Verdict::Unreadable(unreadable.to_string())),
+    };
+    Ok(
+        match desk
+            .handle(stop, || handler.handle(&message, &received.meta))
+            .await?
+        {
+            Handled::Outcome(outcome) => Verdict::Of(outcome),
+            Handled::Unexpected(reason) => Verdict::Of(Outcome::Retry { reason }),
+        },
+    )
+}

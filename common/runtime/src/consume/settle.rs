@@ -1,0 +1,209 @@
+//! What follows an outcome: retrying through the delay topology, parking, waiting for the database.
+//!
+//! A message is acknowledged only after its copy for later, or for the dead letters, is confirmed. While that fails,
+//! the message stays in hand.
+
+use super::delivery::Received;
+use super::session::Stop;
+use super::{Failure, Outcome, chain};
+use crate::broker::{Outgoing, Pauses, Publisher};
+use crate::health::Part;
+use crate::process::{Clock, Process};
+use crate::telemetry;
+use futures_util::FutureExt as _;
+use jiff::SignedDuration;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use tokio::time::sleep;
+use topup_rules::retry::{NextTry, RetryPolicy};
+use topup_store::Store;
+use tracing::{info, warn};
+
+/// A message that came through the delay topology this much too early waits for the rest; less is the clocks'.
+const EARLY_MIN: SignedDuration = SignedDuration::from_secs(1);
+
+/// What the consumer does with a message.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// The handler's.
+    Of(Outcome),
+    /// It could not be read.
+    Unreadable(String),
+    /// It came too early.
+    TooEarly,
+}
+
+/// The session ended or the process stops: whatever is not acknowledged is delivered again.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stopped;
+
+/// What all messages of one queue have in common. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) queue: &'static str,
+    retry: RetryPolicy,
+    publisher: Publisher,
+    store: Store,
+    clock: Clock,
+    handling: Part,
+}
+
+impl Desk {
+    pub(super) fn new(process: &Process, queue: &'static str, retry: RetryPolicy) -> Self {
+        let handling = process.health.part("handler");
+        handling.ready();
+        Self {
+            queue,
+            retry,
+            publisher: process.publisher.clone(),
+            store: process.store.clone(),
+            clock: process.clock.clone(),
+            handling,
+        }
+    }
+
+    /// Whether a delayed message was delivered well before its moment: longer delays go round, and clocks differ.
+    pub(super) fn is_early(&self, received: &Received) -> bool {
+        received
+            .not_before
+            .is_some_and(|at| at.duration_since(self.clock.now()) > EARLY_MIN)
+    }
+
+    /// Does what a verdict asks for, so that the message may be acknowledged.
+    pub(super) async fn settle(
+        &self,
+        received: &Received,
+        verdict: &Verdict,
+        stop: &Stop,
+    ) -> Result<(), Stopped> {
+        let tried = received.meta.attempts.saturating_add(1);
+        let message_id = received.meta.message_id.as_deref().unwrap_or_default();
+        let (label, copy) = match verdict {
+            Verdict::Of(Outcome::Done) => ("done", None),
+            Verdict::Of(Outcome::Park { reason }) => {
+                warn!(queue = self.queue, message.id = message_id, %reason, "parked");
+                ("parked", Some(self.park(received, tried, reason)))
+            }
+            Verdict::Unreadable(reason) => {
+                warn!(queue = self.queue, message.id = message_id, %reason, "parked: it can't be read");
+                ("unreadable", Some(self.park(received, tried, reason)))
+            }
+            Verdict::Of(Outcome::Retry { reason }) => match self.retry.after(tried) {
+                NextTry::After { delay_s } => {
+                    info!(queue = self.queue, message.id = message_id, attempt = tried, delay_s, %reason, "tried again later");
+                    let at = self.clock.now() + SignedDuration::from_secs(delay_s.into());
+                    ("retried", Some(received.again(self.queue, tried, at)))
+                }
+                NextTry::GiveUp => {
+                    warn!(queue = self.queue, message.id = message_id, attempt = tried, %reason, "parked after its last try");
+                    let reason = format!("gave up after {tried} tries; the last one: {reason}");
+                    ("parked", Some(self.park(received, tried, &reason)))
+                }
+            },
+            Verdict::TooEarly => {
+                let at = received.not_before.unwrap_or_else(|| self.clock.now());
+                (
+                    "delayed",
+                    Some(received.again(self.queue, received.meta.attempts, at)),
+                )
+            }
+        };
+        if let Some(copy) = copy {
+            self.publish_at_last(&copy, stop).await?;
+        }
+        telemetry::handled(self.queue, label, 1);
+        Ok(())
+    }
+
+    fn park(&self, received: &Received, tried: u32, reason: &str) -> Outgoing {
+        received.parked(self.queue, tried, reason, self.clock.now())
+    }
+
+    /// Publishes until the broker confirms. The message stays in hand meanwhile, so nothing depends on how long.
+    async fn publish_at_last(&self, copy: &Outgoing, stop: &Stop) -> Result<(), Stopped> {
+        let mut pauses = Pauses::new();
+        loop {
+            let published = tokio::select! {
+                biased;
+                published = self.publisher.publish(copy) => published,
+                () = stop.wait() => return Err(Stopped),
+            };
+            let Err(error) = published else { return Ok(()) };
+            let pause = pauses.next();
+            warn!(queue = self.queue, %error, pause_ms = telemetry::millis(pause), "kept in hand until it can be published");
+            stop.pause(pause).await?;
+        }
+    }
+
+    /// Handles until there is an outcome: trouble of the database is waited out here, with the messages in hand.
+    pub(super) async fn handle<T, F>(
+        &self,
+        stop: &Stop,
+        mut handle: impl FnMut() -> F,
+    ) -> Result<Handled<T>, Stopped>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let mut pauses = Pauses::new();
+        loop {
+            let failure = match AssertUnwindSafe(handle()).catch_unwind().await {
+                Ok(Ok(outcome)) => return Ok(Handled::Outcome(outcome)),
+                Ok(Err(failure)) => failure,
+                Err(panic) => {
+                    return Ok(Handled::Unexpected(format!(
+                        "the handler panicked: {}",
+                        words(&*panic)
+                    )));
+                }
+            };
+            match failure {
+                Failure::Unexpected(error) => return Ok(Handled::Unexpected(chain(error.as_ref()))),
+                Failure::Outage(reason) => self.wait_for_database(&reason, &mut pauses, stop).await?,
+            }
+        }
+    }
+
+    async fn wait_for_database(&self, reason: &str, pauses: &mut Pauses, stop: &Stop) -> Result<(), Stopped> {
+        telemetry::database_wait(self.queue);
+        warn!(queue = self.queue, %reason, "waiting for the database; messages stay in hand");
+        self.handling
+            .not_ready(format!("waiting for the database: {reason}"));
+        loop {
+            stop.pause(pauses.next()).await?;
+            match self.store.ping().await {
+                Ok(()) => break,
+                Err(error) => self
+                    .handling
+                    .not_ready(format!("waiting for the database: {}", chain(&error))),
+            }
+        }
+        self.handling.ready();
+        Ok(())
+    }
+}
+
+/// What a handler came to.
+pub(super) enum Handled<T> {
+    /// As it should.
+    Outcome(T),
+    /// Nobody thought of this.
+    Unexpected(String),
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> &str {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (None, Some(text)) => text,
+        (None, None) => "without a word",
+    }
+}
+
+impl Stop {
+    /// Sleeps, unless it is time to stop.
+    async fn pause(&self, pause: std::time::Duration) -> Result<(), Stopped> {
+        tokio::select! {
+            () = sleep(pause) => Ok(()),
+            () = self.wait() => Err(Stopped),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Values of settings, parsed from text at the edge.
+
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Whether real customers are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Fakes are refused: a sandbox for a payment gateway, the broker's guest user.
+    Production,
+    /// Anything goes.
+    Development,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line, for machines.
+    Json,
+    /// Coloured lines, for people.
+    Human,
+}
+
+/// An `http://` or `https://` address without a slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpUrl(String);
+
+impl HttpUrl {
+    /// The address, to which a path that begins with `/` can be appended.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Without encryption, or on this very machine: a sandbox at best.
+    #[must_use]
+    pub fn is_sandbox(&self) -> bool {
+        !self.0.starts_with("https://")
+            || self.0.split("://").nth(1).is_some_and(|rest| {
+                let authority = rest.split('/').next().unwrap_or_default();
+                let host = authority.rsplit('@').next().unwrap_or_default();
+                host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
+            })
+    }
+}
+
+impl fmt::Display for HttpUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A value that can be read from a setting's text.
+pub(super) trait Parse: Sized {
+    /// `Err` says what is wrong, so that it can follow the setting's name and a colon.
+    fn parse(text: &str) -> Result<Self, String>;
+}
+
+impl Parse for String {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "" => Err("is empty".to_owned()),
+            text => Ok(text.to_owned()),
+        }
+    }
+}
+
+impl Parse for PathBuf {
+    fn parse(text: &str) -> Result<Self, String> {
+        String::parse(text).map(Self::from)
+    }
+}
+
+impl Parse for bool {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.trim()
+            .parse()
+            .map_err(|_| format!("{text:?} is neither true nor false"))
+    }
+}
+
+/// A number that has to be 1 at least: every bound of the fleet.
+macro_rules! parse_bound {
+    ($($number:ty),*) => {$(
+        impl Parse for $number {
+            fn parse(text: &str) -> Result<Self, String> {
+                match text.trim().parse::<$number>() {
+                    Ok(0) => Err("0 is too small; it has to be 1 at least".to_owned()),
+                    Ok(number) => Ok(number),
+                    Err(_) => Err(format!("{text:?} is no whole number from 1 to {}", <$number>::MAX)),
+                }
+            }
+        }
+    )*};
+}
+parse_bound!(u16, u32, usize);
+
+impl Parse for SocketAddr {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.trim()
+            .parse()
+            .map_err(|_| format!("{text:?} is no IP address with a port, like 127.0.0.1:9100"))
+    }
+}
+
+impl Parse for TimeZone {
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::get(text.trim()).map_err(|_| format!("{text:?} is no time zone, like Africa/Nairobi or UTC"))
+    }
+}
+
+impl Parse for Mode {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "production" => Ok(Self::Production),
+            "development" => Ok(Self::Development),
+            other => Err(format!("{other:?} is neither production nor development")),
+        }
+    }
+}
+
+impl Parse for LogFormat {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "json" => Ok(Self::Json),
+            "human" => Ok(Self::Human),
+            other => Err(format!("{other:?} is neither json nor human")),
+        }
+    }
+}
+
+impl Parse for HttpUrl {
+    fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        match rest {
+            Some(rest)
+                if !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace) =>
+            {
+                Ok(Self(text.trim_end_matches('/').to_owned()))
+            }
+            Some(_) | None => Err(format!("{text:?} is no http:// or https:// address")),
+        }
+    }
+}
+
+/// Longest duration that a setting may name: ten years. Anything longer is a slip.
+const DURATION_MAX: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+
+impl Parse for SignedDuration {
+    /// `90d`, `2160h`, `30m`, `20s`, `500ms`, and sums such as `1h30m`.
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is no duration; write 30m, 20s or 500ms");
+        let trimmed = text.trim();
+        let duration = match trimmed.strip_suffix('d').map(str::parse::<u32>) {
+            Some(Ok(days)) => Self::from_hours(i64::from(days) * 24),
+            Some(Err(_)) | None => trimmed.parse::<Self>().map_err(|_| wrong())?,
+        };
+        if duration.is_negative() || duration > DURATION_MAX {
+            return Err(wrong());
+        }
+        Ok(duration)
+    }
+}
+
+impl Parse for Duration {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(SignedDuration::parse(text)?.unsigned_abs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_bears_its_unit() {
+        let parse = SignedDuration::parse;
+        assert_eq!(parse("30m"), Ok(SignedDuration::from_mins(30)));
+        assert_eq!(parse("20s"), Ok(SignedDuration::from_secs(20)));
+        assert_eq!(parse("500ms"), Ok(SignedDuration::from_millis(500)));
+        assert_eq!(parse(" 90d "), parse("2160h"));
+        assert_eq!(parse("1h30m"), Ok(SignedDuration::from_mins(90)));
+        assert_eq!(parse("0s"), Ok(SignedDuration::ZERO));
+        for wrong in [
+            "",
+            "30",
+            "30x",
+            "-5s",
+            "m",
+            "1y",
+            "9999999h",
+            "99999999999d",
+            "half an hour",
+        ] {
+            assert_eq!(
+                parse(wrong),
+                Err(format!("{wrong:?} is no duration; write 30m, 20s or 500ms"))
+            );
+        }
+    }
+
+    #[test]
+    fn an_http_address_loses_its_last_slash_and_knows_a_sandbox() {
+        let parse = |text| HttpUrl::parse(text);
+        assert_eq!(
+            parse("https://api.example.com/").map(|u| u.to_string()),
+            Ok("https://api.example.com".into())
+        );
+        for (url, sandbox) in [
+            ("https://api.paystack.co", false),
+            ("http://api.paystack.co", true),
+            ("https://127.0.0.1:8443/x", true),
+            ("https://localhost", true),
+            ("https://[::1]:1", true),
+        ] {
+            assert_eq!(parse(url).unwrap().is_sandbox(), sandbox, "{url}");
+        }
+        for wrong in [
+            "",
+            "api.example.com",
+            "ftp://x",
+            "https://",
+            "https:///x",
+            "http://a b",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
