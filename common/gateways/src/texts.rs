@@ -242,7 +242,10 @@ impl Notice<'_> {
         if !fits_one_sms(&text) {
             for (key, max_chars) in [("reason", SHORT_REASON_CHARS), ("platform", SHORT_PLATFORM_CHARS)] {
                 if let Some(value) = values.get_mut(key) {
-                    *value = Value::from(words::short(&value.to_string(), max_chars));
+                    let long = value.to_string();
+                    // What stands in parentheses behind the plain words goes first.
+                    let plainly = long.split(" (").next().unwrap_or_default();
+                    *value = Value::from(words::short(plainly, max_chars));
                 }
             }
             text = to_gsm(&self.line("sms", &values)?);

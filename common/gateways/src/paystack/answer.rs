@@ -23,20 +23,26 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use topup_rules::message::{PaymentMode, PaymentStatus};
 
-/// Errors that are definitely about the card or its token, in lower case. Each means that this token, with this
-/// e-mail address, is not charged: not now and not by asking again.
-const CARD_REFUSALS: &[&str] = &[
-    "authorization code does not exist",
-    "authorization code is invalid",
-    "invalid authorization code",
-    "authorization is not reusable",
-    "authorization code is not reusable",
-    "email does not match authorization",
-    "authorization may be inactive",
-    "authorization has been deactivated",
-    // A card that was declined too often in a row, anywhere: schemes punish further tries.
-    "charge attempt cannot be fulfilled until",
+/// Errors that are definitely about the card or its token, in lower case, and what they come to for its holder.
+/// Each means that this token, with this e-mail address, is not charged: not now and not by asking again.
+const CARD_REFUSALS: &[(&str, &str)] = &[
+    ("authorization code does not exist", NOT_VALID),
+    ("authorization code is invalid", NOT_VALID),
+    ("invalid authorization code", NOT_VALID),
+    ("authorization may be inactive", NOT_VALID),
+    ("authorization has been deactivated", NOT_VALID),
+    ("email does not match authorization", NOT_VALID),
+    ("authorization is not reusable", NOT_REUSABLE),
+    ("authorization code is not reusable", NOT_REUSABLE),
+    // A card that was declined many times in a row, anywhere: card schemes punish further tries.
+    ("charge attempt cannot be fulfilled until", "Declined too often"),
 ];
+
+const NOT_VALID: &str = "Card no longer valid";
+const NOT_REUSABLE: &str = "Card not reusable";
+
+/// What a challenge comes to for the card's holder; the gateway's own words are for programmers.
+const CHALLENGED: &str = "The bank asks for your confirmation";
 
 /// Longest name or id of the gateway's that is kept, in characters.
 const NAME_MAX_CHARS: usize = 100;
@@ -93,13 +99,14 @@ pub(super) fn read(
     {
         return charged;
     }
-    if CARD_REFUSALS.iter().any(|words| said_lower.contains(words)) {
+    let refusal = CARD_REFUSALS.iter().find(|(words, _)| said_lower.contains(words));
+    if let Some((_, plainly)) = refusal {
         return Charged::Answered(Box::new(Answer {
             status: PaymentStatus::Failed,
             amount_minor: None,
             currency: None,
             transaction_id: None,
-            reason: said,
+            reason: Some(told_with(plainly, said.as_deref())),
             card: None,
             mode,
             occurred_at: received_at,
@@ -147,11 +154,19 @@ fn transaction(
         );
         return Some(unknown(format!("the answer is about another payment: {named}")));
     }
-    let reason = text(data, "gateway_response")
+    let own_words = text(data, "gateway_response")
         .or_else(|| text(data, "message"))
-        .map(|words| safe_words(&words, request))
-        .or_else(|| said.map(str::to_owned))
-        .or(word);
+        .map(|words| safe_words(&words, request));
+    let reason = match status {
+        PaymentStatus::ActionRequired => Some(told_with(CHALLENGED, own_words.as_deref())),
+        PaymentStatus::Success
+        | PaymentStatus::Failed
+        | PaymentStatus::Pending
+        | PaymentStatus::Unknown
+        | PaymentStatus::Reversed
+        | PaymentStatus::DisputeOpened
+        | PaymentStatus::DisputeWon => own_words.or_else(|| said.map(str::to_owned)).or(word),
+    };
     Some(Charged::Answered(Box::new(Answer {
         status,
         amount_minor: compared_amount(data),
@@ -214,6 +229,14 @@ fn card(authorization: &Value) -> Option<CardSeen> {
     };
     let says_something = card.brand.is_some() || card.last4.is_some() || card.signature.is_some();
     says_something.then_some(card)
+}
+
+/// A reason in plain words, with the gateway's own behind it.
+fn told_with(plainly: &str, own_words: Option<&str>) -> String {
+    match own_words {
+        Some(words) => words::one_line(&format!("{plainly} ({words})"), words::REASON_MAX_CHARS),
+        None => plainly.to_owned(),
+    }
 }
 
 /// The gateway's words, in which neither the token nor the address may appear.

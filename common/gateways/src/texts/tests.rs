@@ -4,6 +4,8 @@ use super::gsm::{fits_one_sms, septets};
 use super::*;
 use serde_json::json;
 
+mod of_the_rules;
+
 const URL: &str = "https://example.org/account";
 
 fn texts() -> Texts {

@@ -124,6 +124,10 @@ fn c7_a_challenged_charge_needs_the_customer() {
         Some("https://checkout.example/3ds")
     );
     assert_eq!(answer.amount_minor, None);
+    assert_eq!(
+        answer.reason.as_deref(),
+        Some("The bank asks for your confirmation")
+    );
 
     let both = answered(200, &sample(&json!({"paused": true, "status": "pending"})));
     assert_eq!(both.status, PaymentStatus::ActionRequired);
@@ -255,17 +259,26 @@ fn c9_what_was_turned_away_is_our_own_trouble() {
 
 #[test]
 fn c7_an_error_that_can_only_be_about_the_card_is_a_definite_failure() {
-    for message in [
-        "Authorization code does not exist or has been deactivated",
-        "This authorization is not reusable",
-        "Email does not match Authorization code. Authorization may be inactive or belong to a different email. \
-         Please confirm.",
-        "Charge attempt cannot be fulfilled until 1440 minutes",
+    for (message, plainly) in [
+        (
+            "Authorization code does not exist or has been deactivated",
+            "Card no longer valid",
+        ),
+        ("This authorization is not reusable", "Card not reusable"),
+        (
+            "Email does not match Authorization code. Authorization may be inactive or belong to a different email. \
+             Please confirm.",
+            "Card no longer valid",
+        ),
+        (
+            "Charge attempt cannot be fulfilled until 1440 minutes",
+            "Declined too often",
+        ),
     ] {
         let body = json!({"status": false, "message": message, "type": "validation_error"});
         let answer = answered(400, &body);
         assert_eq!(answer.status, PaymentStatus::Failed, "{message}");
-        assert_eq!(answer.reason.as_deref(), Some(message));
+        assert_eq!(answer.reason, Some(format!("{plainly} ({message})")));
         assert_eq!((answer.mode, answer.amount_minor), (PaymentMode::Test, None));
     }
 }

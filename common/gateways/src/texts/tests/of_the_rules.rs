@@ -1,0 +1,101 @@
+//! Every notice that the rules draft can be written, by both channels.
+
+use super::*;
+use jiff::{Timestamp, tz::TimeZone};
+use topup_rules::account::Method;
+use topup_rules::caps::cap_periods;
+use topup_rules::credits::Credits;
+use topup_rules::ids::{AccountId, Service, WalletKey};
+use topup_rules::money::Money;
+use topup_rules::notices::{self, NoticeDraft};
+use topup_rules::topup::{Topup, TopupState};
+use topup_rules::wake::{SkipReason, WakeFailure};
+
+fn topup(method: Method, price: Option<Money>) -> Topup {
+    Topup {
+        id: "0193b6a0-0000-7000-8000-000000000001".parse().expect("a UUID"),
+        wallet: WalletKey {
+            account: account(1002),
+            service: Service::Whatsapp,
+        },
+        method,
+        quantity: Credits::from_milli(500_500),
+        price,
+        state: TopupState::Charging,
+        requested_at: Timestamp::UNIX_EPOCH,
+        due_at: None,
+    }
+}
+
+fn account(id: i64) -> AccountId {
+    AccountId::new(id).expect("positive")
+}
+
+fn rand(amount_minor: i64) -> Money {
+    Money::new(amount_minor, "ZAR".parse().expect("a currency"))
+}
+
+fn drafts() -> Vec<NoticeDraft> {
+    let balance = Credits::from_milli(-88_500);
+    let by_card = topup(Method::Card, Some(rand(35_247)));
+    let unpriced = topup(Method::Card, None);
+    let transfer = topup(Method::Transfer, None);
+    let main = WalletKey {
+        account: account(1001),
+        service: Service::Whatsapp,
+    };
+    let mut drafts = vec![notices::low_credit(by_card.wallet, balance, Credits::ZERO, "e")];
+    for last4 in [Some("4081"), None] {
+        for topup in [&by_card, &unpriced, &transfer] {
+            drafts.push(notices::topup_succeeded(topup, balance, last4));
+            drafts.push(notices::topup_failed(topup, balance, "Declined", true, last4));
+            drafts.push(notices::topup_failed(topup, balance, "Declined", false, last4));
+        }
+    }
+    for disabled in [true, false] {
+        for failure in [
+            WakeFailure::NoCard,
+            WakeFailure::NoMain,
+            WakeFailure::MainShort {
+                main,
+                has: Credits::ZERO,
+            },
+        ] {
+            drafts.extend(notices::failed_on_waking(&transfer, balance, &failure, disabled));
+            drafts.extend(notices::failed_on_waking(&by_card, balance, &failure, disabled));
+        }
+    }
+    let periods = cap_periods(Timestamp::UNIX_EPOCH, &TimeZone::UTC);
+    for skip in [
+        SkipReason::DayCap { limit: 5 },
+        SkipReason::MonthCap {
+            limit: rand(5_000_000),
+        },
+    ] {
+        drafts.extend(notices::cap_reached(&by_card, &skip, &periods));
+    }
+    drafts
+}
+
+#[test]
+fn n4_every_notice_of_the_rules_can_be_written_and_fits() {
+    for draft in drafts() {
+        let written = |channel| texts().render(draft.template, channel, "en", &draft.params);
+        let sms = written(Channel::Sms);
+        let Ok(Rendered::Sms { text }) = &sms else {
+            panic!("{draft:?}: {sms:?}")
+        };
+        assert!(septets(text).is_some() && fits_one_sms(text), "{text}");
+        assert!(text.starts_with("Example SMS: "), "{text}");
+
+        let mail = written(Channel::Email);
+        let Ok(Rendered::Email { subject, text, html }) = &mail else {
+            panic!("{draft:?}: {mail:?}")
+        };
+        assert!(!subject.is_empty() && html.ends_with("</html>"), "{html}");
+        assert!(
+            !text.contains("none") && !text.contains("undefined"),
+            "a hole: {text}"
+        );
+    }
+}
