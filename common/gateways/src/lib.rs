@@ -24,6 +24,7 @@
 //! TLS is rustls with the ring provider, which the process installs once before it builds a client:
 //! `rustls::crypto::ring::default_provider().install_default()`.
 
+mod gsm;
 mod http;
 mod words;
 

@@ -5,6 +5,7 @@
 //! stable id all the same, for whoever looks at the provider's records.
 
 use crate::SetupError;
+use crate::gsm::fits_one_sms;
 use crate::http::{self, Answer, Exchange};
 use crate::sent::Sent;
 use crate::words;
@@ -16,9 +17,6 @@ use std::time::Duration;
 
 /// What this party is called in errors.
 const PARTY: &str = "SMS provider";
-
-/// Most GSM characters of a message that travels in one part.
-const ONE_PART_MAX_CHARS: usize = 160;
 
 /// Most parts that one notice may take. The provider's default is one, and it refuses what is longer.
 const PARTS_MAX: u8 = 3;
@@ -116,7 +114,7 @@ impl RestSms {
         };
         let body = SendBody {
             message: text,
-            max_segments: (text.chars().count() > ONE_PART_MAX_CHARS).then_some(PARTS_MAX),
+            max_segments: (!fits_one_sms(text)).then_some(PARTS_MAX),
             recipients: [Recipient {
                 mobile_number: &mobile_number,
                 client_message_id,

@@ -13,10 +13,8 @@
 //!
 //! Not in here: whom to tell and when (the rules), and anything that must be computed. Numbers come as text.
 
-mod gsm;
-
+use crate::gsm::{fits_one_sms, to_gsm};
 use crate::words;
-use gsm::{fits_one_sms, to_gsm};
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;

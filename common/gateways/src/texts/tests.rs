@@ -1,7 +1,7 @@
 //! The words, as people get them.
 
-use super::gsm::{fits_one_sms, septets};
 use super::*;
+use crate::gsm::{fits_one_sms, septets};
 use serde_json::json;
 
 mod of_the_rules;

@@ -36,7 +36,7 @@ const STAND_INS: &[(char, &str)] = &[
 
 /// `text` with stand-ins for what typography alone put outside the alphabet. Letters are never replaced: a
 /// name keeps its spelling, and costs what it costs.
-pub(super) fn to_gsm(text: &str) -> String {
+pub(crate) fn to_gsm(text: &str) -> String {
     let mut written = String::with_capacity(text.len());
     for c in text.chars() {
         match STAND_INS.iter().find(|(from, _)| *from == c) {
@@ -48,7 +48,7 @@ pub(super) fn to_gsm(text: &str) -> String {
 }
 
 /// How many septets `text` takes; `None` where it is not in the GSM alphabet.
-pub(super) fn septets(text: &str) -> Option<usize> {
+pub(crate) fn septets(text: &str) -> Option<usize> {
     text.chars()
         .map(|c| {
             if BASIC.contains(c) {
@@ -63,7 +63,7 @@ pub(super) fn septets(text: &str) -> Option<usize> {
 }
 
 /// Travels in one part, by whichever alphabet it needs.
-pub(super) fn fits_one_sms(text: &str) -> bool {
+pub(crate) fn fits_one_sms(text: &str) -> bool {
     match septets(text) {
         Some(septets) => septets <= SEPTETS_MAX,
         None => text.encode_utf16().count() <= UNITS_MAX,
