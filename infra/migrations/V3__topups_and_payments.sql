@@ -31,6 +31,43 @@ CREATE INDEX topups_to_wake ON topups (due_at, requested_at) WHERE state IN ('re
 -- For the caps: an account's card top-ups of a day or month.
 CREATE INDEX topups_by_request ON topups (account_id, requested_at);
 
+-- Every step of a top-up's life, for the story that is told to a customer and for the audit. A trigger writes it,
+-- so that no change can forget to.
+CREATE TABLE topup_steps (
+    account_id      bigint      NOT NULL,
+    topup_id        uuid        NOT NULL,
+    step_id         bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
+    at              timestamptz NOT NULL DEFAULT clock_timestamp(),
+    state           text        NOT NULL,
+    reason          text,
+    due_at          timestamptz,
+    waits_for       uuid,
+    settled_at      timestamptz,
+    threshold_milli bigint, -- of the first step: what the balance had reached
+    CONSTRAINT topup_steps_pk PRIMARY KEY (account_id, topup_id, step_id),
+    CONSTRAINT topup_steps_of_topup FOREIGN KEY (account_id, topup_id) REFERENCES topups
+);
+
+CREATE FUNCTION topups_keep_steps() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    threshold bigint;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        SELECT auto_threshold_milli INTO threshold
+          FROM wallets WHERE account_id = NEW.account_id AND service = NEW.service;
+    ELSIF (OLD.state, OLD.due_at, OLD.waits_for, OLD.settled_at)
+          IS NOT DISTINCT FROM (NEW.state, NEW.due_at, NEW.waits_for, NEW.settled_at) THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO topup_steps (account_id, topup_id, state, reason, due_at, waits_for, settled_at, threshold_milli)
+    VALUES (NEW.account_id, NEW.topup_id, NEW.state, NEW.reason, NEW.due_at, NEW.waits_for, NEW.settled_at, threshold);
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER topups_keep_steps AFTER INSERT OR UPDATE ON topups
+    FOR EACH ROW EXECUTE FUNCTION topups_keep_steps();
+
 -- C1: the account's claim on card spacing. Its row lock makes the spacing true under any number of workers.
 CREATE TABLE card_spacing (
     account_id       bigint      NOT NULL,

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
 use topup_rules::credits::Credits;
 use topup_rules::holds::{self, Hold, Leave};
-use topup_rules::ids::{AccountId, WalletKey};
+use topup_rules::ids::{AccountId, Service, WalletKey};
 use uuid::Uuid;
 
 /// The answer to a sender who asks leave for a batch.
@@ -69,33 +69,12 @@ impl Store {
         if !cost.is_positive() {
             return Ok(HoldGrant::NotPositive);
         }
-        self.transact(|tx| async move {
-            let tx = &*tx;
-            let Some(wallet) = locks::wallet(tx, key).await? else {
-                return Ok(HoldGrant::NoWallet);
-            };
-            if let Some((service, hold)) = hold_of(tx, key.account, batch_id).await? {
-                return Ok(if service != key.service || hold.credits != cost {
-                    HoldGrant::Conflicting
-                } else if hold.open {
-                    HoldGrant::AlreadyGranted {
-                        expires_at: hold.expires_at,
-                    }
-                } else {
-                    HoldGrant::AlreadyEnded
-                });
-            }
-            match holds::leave(&wallet, cost) {
-                Leave::Refused { missing } => Ok(HoldGrant::Refused { missing }),
-                Leave::Granted => {
-                    let now = tx.clock().await?;
-                    let expires_at = now.checked_add(ttl).unwrap_or(Timestamp::MAX);
-                    insert(tx, key, batch_id, cost, expires_at).await?;
-                    Ok(HoldGrant::Granted { expires_at })
-                }
-            }
-        })
-        .await
+        let once = || self.transact(|tx| async move { grant(&tx, key, batch_id, cost, ttl).await });
+        match once().await {
+            // The same batch asked for another of the account's wallets at the same moment, and was first.
+            Err(error) if error.violates("holds_pk") => once().await,
+            outcome => outcome,
+        }
     }
 
     /// S5: the batch is through: releases what its events have not used.
@@ -150,12 +129,40 @@ impl Store {
     }
 }
 
-/// An account's hold for a batch, open or not.
-async fn hold_of(
+async fn grant(
     tx: &Tx,
-    account: AccountId,
+    key: WalletKey,
     batch_id: Uuid,
-) -> Result<Option<(topup_rules::ids::Service, Hold)>, StoreError> {
+    cost: Credits,
+    ttl: SignedDuration,
+) -> Result<HoldGrant, StoreError> {
+    let Some(wallet) = locks::wallet(tx, key).await? else {
+        return Ok(HoldGrant::NoWallet);
+    };
+    if let Some((service, hold)) = hold_of(tx, key.account, batch_id).await? {
+        return Ok(if service != key.service || hold.credits != cost {
+            HoldGrant::Conflicting
+        } else if hold.open {
+            HoldGrant::AlreadyGranted {
+                expires_at: hold.expires_at,
+            }
+        } else {
+            HoldGrant::AlreadyEnded
+        });
+    }
+    match holds::leave(&wallet, cost) {
+        Leave::Refused { missing } => Ok(HoldGrant::Refused { missing }),
+        Leave::Granted => {
+            let now = tx.clock().await?;
+            let expires_at = now.checked_add(ttl).unwrap_or(Timestamp::MAX);
+            insert(tx, key, batch_id, cost, expires_at).await?;
+            Ok(HoldGrant::Granted { expires_at })
+        }
+    }
+}
+
+/// An account's hold for a batch, open or not.
+async fn hold_of(tx: &Tx, account: AccountId, batch_id: Uuid) -> Result<Option<(Service, Hold)>, StoreError> {
     tx.query_opt(
         "SELECT service, credits_milli, used_milli, state = 'open' AS open, expires_at
            FROM holds WHERE account_id = $1 AND batch_id = $2",

@@ -7,7 +7,6 @@ use crate::rows;
 use crate::transaction::Tx;
 use crate::{Store, StoreError};
 use tokio_postgres::Row;
-use topup_rules::credits::Credits;
 use topup_rules::prices::{PriceList, PriceTier, TaxPercent, UnitPrice};
 
 /// The list as this transaction sees it.
