@@ -8,6 +8,10 @@ use topup_rules::ids::WalletKey;
 use topup_rules::low_credit;
 use topup_rules::notices::{self, NoticeDraft};
 use topup_rules::sends::entry_key;
+use uuid::Uuid;
+
+/// The kind of the receiver's entry of a move.
+pub(crate) const TRANSFER_IN: &str = "transfer-in";
 
 /// An entry that is no send.
 pub(crate) struct Entry<'a> {
@@ -23,6 +27,20 @@ pub(crate) struct Entry<'a> {
     pub(crate) at: Timestamp,
 }
 
+impl Entry<'_> {
+    fn key(&self) -> Uuid {
+        entry_key(self.at, &format!("{}/{}/{}", self.wallet, self.kind, self.detail)).uuid()
+    }
+}
+
+/// Whether the same entry was written before.
+pub(crate) async fn is_posted(tx: &Tx, entry: &Entry<'_>) -> Result<bool, StoreError> {
+    let row = tx
+        .query_opt("SELECT FROM ledger WHERE event_id = $1", &[&entry.key()])
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Writes an entry and changes the balance of its wallet, which is locked. Returns the new balance.
 pub(crate) async fn post(tx: &Tx, entry: &Entry<'_>) -> Result<Credits, StoreError> {
     let Entry {
@@ -32,7 +50,7 @@ pub(crate) async fn post(tx: &Tx, entry: &Entry<'_>) -> Result<Credits, StoreErr
         detail,
         at,
     } = entry;
-    let key = entry_key(*at, &format!("{wallet}/{kind}/{detail}")).uuid();
+    let key = entry.key();
     tx.execute(
         "INSERT INTO ledger (event_id, account_id, service, kind, credits_milli, sent_at, detail)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -92,7 +110,7 @@ pub(crate) async fn move_credits(
         tx,
         &Entry {
             wallet: to,
-            kind: "transfer-in",
+            kind: TRANSFER_IN,
             credits: quantity,
             detail,
             at,

@@ -1,0 +1,170 @@
+//! An account as it stands now, in the shape that it was imported in.
+
+use crate::cards::{self, SavedCard};
+use crate::import::KindImport;
+use crate::{Store, StoreError, rows};
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio_postgres::Row;
+use topup_rules::account::{AccountKind, AutoTopup, Caps, Method};
+use topup_rules::credits::Credits;
+use topup_rules::ids::{AccountId, Service, TopupId};
+use topup_rules::money::Currency;
+use topup_rules::topup::TopupState;
+
+/// An account with its wallets. As JSON it is the shape of an import, with what changes beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccountView {
+    /// Which.
+    pub account_id: AccountId,
+    /// Main or sub.
+    pub kind: KindImport,
+    /// A sub's main.
+    pub parent_id: Option<AccountId>,
+    /// What it pays in.
+    pub currency: Currency,
+    /// What its notices are written in.
+    pub language: String,
+    /// The account holder's number.
+    pub mobile: Option<String>,
+    /// The account holder's address.
+    pub email: Option<String>,
+    /// One a service.
+    pub wallets: Vec<WalletView>,
+}
+
+/// A wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WalletView {
+    /// For what.
+    pub service: Service,
+    /// The balance.
+    pub credits: Credits,
+    /// The balance less open holds (S5).
+    pub available: Credits,
+    /// The low-credit notice threshold; 0: never.
+    pub low_credit_threshold: Credits,
+    /// None: never set up.
+    pub auto_topup: Option<AutoTopupView>,
+    /// The one open top-up (T2).
+    pub open_topup: Option<OpenTopupView>,
+}
+
+/// Auto top-up settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AutoTopupView {
+    /// Card or transfer.
+    pub method: Method,
+    /// Reaching it triggers.
+    pub threshold: Credits,
+    /// Credits of one top-up.
+    pub quantity: Credits,
+    /// To be acted on.
+    pub enabled: bool,
+    /// Why not, if not.
+    pub disabled_reason: Option<String>,
+    /// The account's limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caps: Option<Caps>,
+    /// The saved card, its token masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub card: Option<SavedCard>,
+}
+
+/// A top-up under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OpenTopupView {
+    /// Which.
+    pub topup_id: TopupId,
+    /// Where it stands.
+    pub state: TopupState,
+    /// The moment that it waits for, if it waits for a known one.
+    pub due_at: Option<Timestamp>,
+    /// Credits that it brings.
+    pub quantity: Credits,
+    /// What the card is charged, in the currency's minor unit.
+    pub amount_minor: Option<i64>,
+}
+
+impl Store {
+    /// The account, all of it from one moment. `None` where there is no such account.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn account_view(&self, id: AccountId) -> Result<Option<AccountView>, StoreError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("accounts/view.sql")).await?;
+        let rows = client.query(&statement, &[&id.get()]).await?;
+        let Some(first) = rows.first() else {
+            return Ok(None);
+        };
+        let mut view = account(first)?;
+        for row in &rows {
+            view.wallets.extend(wallet(row)?);
+        }
+        Ok(Some(view))
+    }
+}
+
+fn account(row: &Row) -> Result<AccountView, StoreError> {
+    let account = rows::account(row)?;
+    let (kind, parent_id) = match account.kind {
+        AccountKind::Main => (KindImport::Main, None),
+        AccountKind::Sub { parent } => (KindImport::Sub, Some(parent)),
+    };
+    Ok(AccountView {
+        account_id: account.id,
+        kind,
+        parent_id,
+        currency: account.currency,
+        language: row.try_get("language")?,
+        mobile: row.try_get("mobile")?,
+        email: row.try_get("email")?,
+        wallets: Vec::new(),
+    })
+}
+
+/// The wallet of a row; none for an account without wallets.
+fn wallet(row: &Row) -> Result<Option<WalletView>, StoreError> {
+    let service: Option<&str> = row.try_get("service")?;
+    if service.is_none() {
+        return Ok(None);
+    }
+    let wallet = rows::wallet(row)?;
+    let (settings, enabled, disabled_reason) = match &wallet.auto_topup {
+        AutoTopup::Off => (None, false, None),
+        AutoTopup::Disabled { settings, reason } => (Some(settings), false, Some(reason.clone())),
+        AutoTopup::Enabled(settings) => (Some(settings), true, None),
+    };
+    let caps = Some(rows::account(row)?.caps).filter(|caps| *caps != Caps::default());
+    let card = cards::card(row)?.map(SavedCard::masked);
+    let auto_topup = settings.map(|settings| AutoTopupView {
+        method: settings.method,
+        threshold: settings.threshold,
+        quantity: settings.quantity,
+        enabled,
+        disabled_reason,
+        caps,
+        card,
+    });
+    Ok(Some(WalletView {
+        service: wallet.key.service,
+        credits: wallet.balance,
+        available: wallet.available(),
+        low_credit_threshold: wallet.low_credit_threshold,
+        auto_topup,
+        open_topup: open_topup(row)?,
+    }))
+}
+
+fn open_topup(row: &Row) -> Result<Option<OpenTopupView>, StoreError> {
+    let id: Option<TopupId> = row.try_get("topup_id")?;
+    let Some(topup_id) = id else { return Ok(None) };
+    Ok(Some(OpenTopupView {
+        topup_id,
+        state: rows::name(row, "state", "topups")?,
+        due_at: row.try_get("due_at")?,
+        quantity: rows::credits(row, "quantity_milli")?,
+        amount_minor: row.try_get("amount_minor")?,
+    }))
+}
