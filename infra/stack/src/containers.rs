@@ -8,18 +8,25 @@
 //!
 //! `infra/images` makes two such images from Debian's packages, for machines that reach no registry.
 
+use std::collections::HashMap;
 use std::env;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use testcontainers::bollard::Docker;
+use testcontainers::bollard::query_parameters::{
+    ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+};
 use testcontainers::core::IntoContainerPort as _;
+use testcontainers::core::client::docker_client_instance;
 use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt as _};
 use tokio::time::sleep;
 
 use crate::addresses::Addresses;
 use crate::database;
-use crate::home::Home;
+use crate::home::{self, Home};
 use crate::keeper::Durability;
 use crate::management::Management;
 use crate::native::{POSTGRES_USER, RABBITMQ_PLUGINS, postgres_settings, rabbitmq_settings, secret};
@@ -28,6 +35,8 @@ use crate::native::{POSTGRES_USER, RABBITMQ_PLUGINS, postgres_settings, rabbitmq
 const START_TIMEOUT: Duration = Duration::from_secs(180);
 /// Pause between two looks.
 const POLL: Duration = Duration::from_millis(100);
+/// Marks a container with its stack's directory, so that one left over can be told from one in use.
+const HOME_LABEL: &str = "topup.stack.home";
 const RABBITMQ_USER: &str = "guest";
 const RABBITMQ_PASSWORD: &str = "guest";
 const AMQP_PORT: u16 = 5672;
@@ -44,8 +53,14 @@ pub(crate) struct Containers {
 }
 
 impl Containers {
-    /// Starts both at once and waits until they serve.
+    /// Starts both at once and waits until they serve. Where that fails or is given up, [`clear_up`] is due.
     pub(crate) async fn start(home: &Home, durability: Durability) -> Result<(Self, Addresses)> {
+        let engine = engine().await?;
+        engine.ping().await.context(
+            "TOPUP_STACK=containers, and no container engine answers: start one (infra/images/engine.sh does), \
+             or leave TOPUP_STACK unset",
+        )?;
+        clear_up(home).await?;
         let password = secret()?;
         let ((rabbitmq, amqp), (postgres, database_url)) = tokio::try_join!(
             start_rabbitmq(home, durability),
@@ -62,6 +77,42 @@ impl Containers {
             eprintln!("stack: removing a container: {error}");
         }
     }
+}
+
+/// Removes the containers of this stack, and of stacks whose keepers are gone.
+pub(crate) async fn clear_up(home: &Home) -> Result<()> {
+    let engine = engine().await?;
+    let filters = HashMap::from([("label".to_owned(), vec![HOME_LABEL.to_owned()])]);
+    let options = ListContainersOptionsBuilder::new()
+        .all(true)
+        .filters(&filters)
+        .build();
+    let containers = engine
+        .list_containers(Some(options))
+        .await
+        .context("listing containers")?;
+    for container in containers {
+        let owner = container
+            .labels
+            .as_ref()
+            .and_then(|labels| labels.get(HOME_LABEL))
+            .map(Path::new);
+        let is_left_over = owner.is_some_and(|owner| owner == home.path() || home::is_ended(owner));
+        if let Some(id) = container.id.filter(|_| is_left_over) {
+            let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+            engine
+                .remove_container(&id, Some(options))
+                .await
+                .context("removing a container left over")?;
+        }
+    }
+    Ok(())
+}
+
+async fn engine() -> Result<Docker> {
+    docker_client_instance()
+        .await
+        .context("finding the container engine (DOCKER_HOST)")
 }
 
 async fn start_rabbitmq(
@@ -89,10 +140,7 @@ async fn start_rabbitmq(
     )
     .with_copy_to("/etc/rabbitmq/conf.d/20-stack.conf", settings.into_bytes());
     let container = run(request, &image).await?;
-    let host = container
-        .get_host()
-        .await
-        .context("asking the engine for its address")?;
+    let host = host(&container).await?;
     let amqp = port(&container, AMQP_PORT).await?;
     let management = port(&container, MANAGEMENT_PORT).await?;
     let prometheus = port(&container, PROMETHEUS_PORT).await?;
@@ -134,10 +182,7 @@ async fn start_postgres(
         .with_shm_size(POSTGRES_SHARED_MEMORY_BYTES)
         .with_cmd(arguments);
     let container = run(request, &image).await?;
-    let host = container
-        .get_host()
-        .await
-        .context("asking the engine for its address")?;
+    let host = host(&container).await?;
     let port = port(&container, POSTGRES_PORT).await?;
     let url = format!("postgres://{POSTGRES_USER}:{password}@{host}:{port}/postgres");
     until_ready(&container, "PostgreSQL", started, async || {
@@ -162,6 +207,7 @@ fn request(image: &str, home: &Home, part: &str, ports: &[u16]) -> ContainerRequ
     };
     let mut request = ContainerRequest::from(GenericImage::new(name, tag))
         .with_container_name(format!("{}-{part}", home.instance()))
+        .with_label(HOME_LABEL, home.path().display().to_string())
         .with_startup_timeout(START_TIMEOUT)
         .with_host_config_modifier(|host| {
             let bindings = host.port_bindings.iter_mut().flat_map(|ports| ports.values_mut());
@@ -179,9 +225,23 @@ fn request(image: &str, home: &Home, part: &str, ports: &[u16]) -> ContainerRequ
 async fn run(request: ContainerRequest<GenericImage>, image: &str) -> Result<ContainerAsync<GenericImage>> {
     request.start().await.with_context(|| {
         format!(
-            "no container of {image}: is an engine running (infra/images/engine.sh starts one) and the image in \
-             reach (infra/images/build.sh makes one, see TOPUP_STACK_RABBITMQ_IMAGE and TOPUP_STACK_POSTGRES_IMAGE)?"
+            "no container of {image}: infra/images/build.sh makes images where no registry is in reach, and its \
+             --env names them"
         )
+    })
+}
+
+/// The engine's address; by number, because a name may lead elsewhere first (`localhost` to ::1).
+async fn host(container: &ContainerAsync<GenericImage>) -> Result<String> {
+    let host = container
+        .get_host()
+        .await
+        .context("asking the engine for its address")?
+        .to_string();
+    Ok(if host == "localhost" {
+        "127.0.0.1".to_owned()
+    } else {
+        host
     })
 }
 

@@ -130,6 +130,11 @@ fn clear_up(stacks: &Path) {
     }
 }
 
+/// Whether no keeper holds the stack's directory `home` any longer; one of which nothing is left is such.
+pub(crate) fn is_ended(home: &Path) -> bool {
+    File::open(home.join(LOCK)).is_ok_and(|lock| is_free(&lock)) || !home.exists()
+}
+
 /// Whether nobody holds a lock; a lock of ours is let go at once.
 pub(crate) fn is_free(file: &File) -> bool {
     file.try_lock().is_ok() && file.unlock().is_ok()

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::addresses::Addresses;
-use crate::containers::Containers;
+use crate::containers::{self, Containers};
 use crate::database;
 use crate::home::Home;
 use crate::management::Management;
@@ -141,6 +141,7 @@ pub async fn keep(name: &str, durability: Durability) -> Result<()> {
         Err(error) => {
             // What was started has been told to end, without being waited for.
             sleep(END_PAUSE).await;
+            clear_containers(mode, &home).await;
             home.remove_data();
             return Err(error);
         }
@@ -162,6 +163,15 @@ pub async fn keep(name: &str, durability: Durability) -> Result<()> {
     stop(backend, &addresses, belongings).await;
     home.remove_data();
     told
+}
+
+/// Removes what a start that failed may have made. That start's error is the one to tell; what is left
+/// after all is removed by the next stack.
+async fn clear_containers(mode: Mode, home: &Home) {
+    match mode {
+        Mode::Containers => drop(containers::clear_up(home).await),
+        Mode::Native | Mode::External => {}
+    }
 }
 
 async fn start(home: &Home, mode: Mode, durability: Durability) -> Result<(Backend, Addresses)> {
