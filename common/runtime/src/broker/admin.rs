@@ -5,6 +5,7 @@ use super::topology::Topology;
 use super::{Address, headers};
 use crate::settings::Amqp;
 use jiff::Timestamp;
+use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -135,6 +136,15 @@ impl Admin {
         Topology::fleet()
             .declare(&self.link.channel, self.amqp.connect_timeout)
             .await
+    }
+
+    /// A channel of its own, for what needs the client library itself.
+    ///
+    /// # Errors
+    /// The broker refused, or the connection broke.
+    pub async fn channel(&self) -> Result<Channel, BrokerError> {
+        let timeout = self.amqp.connect_timeout;
+        within(timeout, "open a channel", self.link.connection.create_channel()).await
     }
 
     /// What a queue holds; `None` where there is none of that name.
