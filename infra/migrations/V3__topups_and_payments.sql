@@ -94,6 +94,7 @@ CREATE TABLE payments (
     intent_at              timestamptz NOT NULL,
     retry_at               timestamptz, -- set while the gateway certainly has no charge of it: our own trouble
     answered_at            timestamptz,
+    answer                 jsonb,       -- the result of the call: a broker that loses the message loses nothing
     settled_by             text,        -- the source of the result that settled it: charge, webhook, verify, reconcile, operator
     settled_at             timestamptz,
     CONSTRAINT payments_pk PRIMARY KEY (account_id, reference),

@@ -10,10 +10,14 @@ CREATE TABLE notices (
     state           text        NOT NULL CONSTRAINT notices_state_known CHECK (state IN ('queued', 'sent', 'skipped', 'parked')),
     detail          text,                 -- the provider's id, or why it was skipped or parked
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    called_at       timestamptz,          -- when its message was last published again
     ended_at        timestamptz,
     CONSTRAINT notices_pk PRIMARY KEY (account_id, notification_id),
     CONSTRAINT notices_once_per_cause_and_channel UNIQUE (account_id, cause, channel)
 );
+
+-- For the sweeper: notices whose message was lost with the broker.
+CREATE INDEX notices_queued ON notices (created_at) WHERE state = 'queued';
 
 -- Messages that a committed change wants published. The worker publishes its own right after commit and
 -- removes them on the broker's confirm; the sweeper publishes what is left over.

@@ -56,6 +56,7 @@ async fn record(
     match answer {
         Answer::Result(result) => {
             record_call(tx, intent, call, result.status.as_str(), result.reason.as_deref()).await?;
+            keep_answer(tx, intent, result).await?;
             let draft = Draft::new(intent.account, &**result)?.traced(intent.traceparent.as_deref());
             outbox::write(tx, vec![draft]).await
         }
@@ -88,6 +89,20 @@ async fn record_call(
     tx.execute(
         "UPDATE payments SET answered_at = clock_timestamp() WHERE account_id = $1 AND reference = $2",
         &[&intent.account.get(), &intent.reference.as_str()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The result itself, so that it can be published again where a broker lost its message.
+async fn keep_answer(tx: &Tx, intent: &ChargeIntent, result: &PaymentResult) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE payments SET answer = $3 WHERE account_id = $1 AND reference = $2",
+        &[
+            &intent.account.get(),
+            &intent.reference.as_str(),
+            &serde_json::to_value(result)?,
+        ],
     )
     .await?;
     Ok(())
