@@ -1,1 +1,24 @@
-//! (to be written)
+//! What the specification's tests stand on: a fleet of real processes on a broker and a database of its own.
+//!
+//! A test starts an [`App`], imports accounts that it builds with [`main_account`] and [`sub_account`], publishes
+//! [`event`]s as an upstream sender would, and watches: the outside world as the sandbox saw it ([`Outside`]), the
+//! queues ([`Broker`]), the operator's command ([`App::fleetctl`]), and, where nothing else tells, the database
+//! ([`Rows`]). It ends with [`App::finish`].
+//!
+//! Waiting is done in one place, [`eventually`], with one bound: a test never sleeps, it looks until it sees.
+//! Nothing here knows whether broker and database run natively or in containers.
+//!
+//! Deliberately absent: fakes of our own code, and any shortcut past the queues into a worker.
+
+mod harness;
+
+pub use harness::accounts::{Account, main_account, sub_account};
+pub use harness::app::{App, AppOptions};
+pub use harness::broker::{Broker, Parked};
+pub use harness::events::{Event, Raw, event, raw};
+pub use harness::outside::{Capture, Charge, Mail, Outside, Sms};
+pub use harness::patience::{PATIENCE, eventually};
+pub use harness::prices::{Price, sample_prices};
+pub use harness::rows::{NoticeRow, Rows, TopupRow};
+pub use harness::shared::{fresh_space, migrated_space, stack};
+pub use harness::views::{AccountView, OpenTopup, WalletView, credits};

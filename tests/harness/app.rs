@@ -1,0 +1,360 @@
+//! One test's fleet, and the hands and eyes on it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Output;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use tokio::sync::SemaphorePermit;
+use topup_stack::{Fleet, FleetOptions, Management, Space, WORKERS};
+
+use super::accounts::Account;
+use super::broker::Broker;
+use super::events::Event;
+use super::outside::Outside;
+use super::patience::eventually;
+use super::prices::{Price, sample_prices};
+use super::rows::{Busy, Rows};
+use super::shared;
+use super::views::AccountView;
+
+/// Looks in a row that must all find the fleet idle: a message can be on its way between two places.
+const IDLE_LOOKS: u32 = 3;
+
+/// What a test's fleet is made of.
+#[derive(Debug, Clone)]
+pub struct AppOptions {
+    fleet: FleetOptions,
+    prices: Vec<Price>,
+}
+
+impl AppOptions {
+    /// One of each worker, and the sample prices.
+    #[must_use]
+    pub fn whole() -> Self {
+        Self {
+            fleet: FleetOptions {
+                is_migrated: true,
+                ..FleetOptions::default()
+            },
+            prices: sample_prices(),
+        }
+    }
+
+    /// These workers alone.
+    #[must_use]
+    pub fn only(workers: &[&str]) -> Self {
+        let mut options = Self::whole();
+        for worker in WORKERS {
+            let count = usize::from(workers.contains(&worker));
+            options.fleet.counts.insert(worker, count);
+        }
+        options
+    }
+
+    /// So many of a worker.
+    #[must_use]
+    pub fn count(mut self, worker: &'static str, count: usize) -> Self {
+        self.fleet.counts.insert(worker, count);
+        self
+    }
+
+    /// A setting, without its prefix: `RULES__CARD_SPACING`, `5s`.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.fleet.env.insert(format!("TOPUP__{name}"), value.to_owned());
+        self
+    }
+
+    /// The least time between two card top-ups of an account, which is half an hour otherwise.
+    #[must_use]
+    pub fn spacing(self, spacing: &str) -> Self {
+        self.setting("RULES__CARD_SPACING", spacing)
+    }
+
+    /// Another price list; none at all is possible.
+    #[must_use]
+    pub fn prices(mut self, prices: Vec<Price>) -> Self {
+        self.prices = prices;
+        self
+    }
+
+    /// An argument for the sandbox, and its value.
+    #[must_use]
+    pub fn sandbox(mut self, argument: &str, value: &str) -> Self {
+        self.fleet
+            .sandbox_arguments
+            .extend([argument.to_owned(), value.to_owned()]);
+        self
+    }
+}
+
+/// A running fleet. A test that is done with it calls [`App::finish`]; one that fails just drops it.
+#[derive(Debug)]
+pub struct App {
+    /// The processes.
+    pub fleet: Fleet,
+    /// The queues.
+    pub broker: Broker,
+    /// The world outside.
+    pub outside: Outside,
+    /// The database.
+    pub rows: Rows,
+    busy: Busy,
+    queues: Vec<&'static str>,
+    _leave: SemaphorePermit<'static>,
+}
+
+impl App {
+    /// Starts the fleet in a space of its own and lists the prices.
+    ///
+    /// # Errors
+    /// Something did not start; the error holds the end of the log concerned.
+    pub async fn start(options: AppOptions) -> Result<Self> {
+        let leave = shared::leave_to_run().await?;
+        let space = shared::migrated_space().await?;
+        let runs = |worker| options.fleet.counts.get(worker).copied() != Some(0);
+        let busy = Busy {
+            notices: runs("notifications"),
+            topups: runs("topup-requested") && runs("payment-results"),
+        };
+        let queues = WORKERS
+            .into_iter()
+            .filter(|worker| *worker != "sweeper" && runs(worker))
+            .collect();
+        let fleet = Fleet::start(&space, options.fleet).await?;
+        let app = Self {
+            broker: Broker::connect(space.amqp_url()).await?,
+            outside: Outside::new(fleet.sandbox_url())?,
+            rows: Rows::connect(space.database_url()).await?,
+            fleet,
+            busy,
+            queues,
+            _leave: leave,
+        };
+        if !options.prices.is_empty() {
+            app.list_prices(&options.prices).await?;
+        }
+        Ok(app)
+    }
+
+    /// The database and the virtual host.
+    #[must_use]
+    pub fn space(&self) -> &Space {
+        self.fleet.space()
+    }
+
+    /// The broker's management interface.
+    ///
+    /// # Errors
+    /// Its address is no URL.
+    pub fn management(&self) -> Result<Management> {
+        self.space().stack().management()
+    }
+
+    /// Imports accounts, mains before their subs.
+    ///
+    /// # Errors
+    /// One was refused.
+    pub async fn import(&self, accounts: &[Account]) -> Result<()> {
+        let file = self.file(accounts.iter().map(Account::line))?;
+        self.fleet.fleetctl(&["import", &file]).await.map(drop)
+    }
+
+    /// Replaces the price list.
+    ///
+    /// # Errors
+    /// It was refused.
+    pub async fn list_prices(&self, prices: &[Price]) -> Result<()> {
+        let file = self.file(prices.iter().map(Price::line))?;
+        self.fleet.fleetctl(&["prices", &file]).await.map(drop)
+    }
+
+    /// Publishes events as a proper sender does.
+    ///
+    /// # Errors
+    /// The broker did not confirm all of them.
+    pub async fn send(&self, events: &[Event]) -> Result<()> {
+        self.broker.publish(events.iter().map(Event::message)).await
+    }
+
+    /// Runs the operator's command with `--json` and reads what it printed.
+    ///
+    /// # Errors
+    /// It ended with another status than 0, or printed no JSON.
+    pub async fn fleetctl(&self, arguments: &[&str]) -> Result<Value> {
+        let printed = self.fleet.fleetctl(&[arguments, &["--json"]].concat()).await?;
+        serde_json::from_str(&printed)
+            .with_context(|| format!("fleetctl {} printed no JSON: {printed}", arguments.join(" ")))
+    }
+
+    /// Runs the operator's command as it is, whatever its exit status.
+    ///
+    /// # Errors
+    /// It did not start or did not end in time.
+    pub async fn fleetctl_output(&self, arguments: &[&str]) -> Result<Output> {
+        self.fleet.fleetctl_output(arguments).await
+    }
+
+    /// An account as the operator sees it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn account(&self, id: i64) -> Result<AccountView> {
+        AccountView::read(self.fleetctl(&["account", "show", &id.to_string()]).await?)
+    }
+
+    /// The balance of an account's SMS wallet, as text: `540.5`.
+    ///
+    /// # Errors
+    /// There is no such account or wallet.
+    pub async fn balance(&self, id: i64) -> Result<String> {
+        Ok(self.account(id).await?.wallet("sms")?.credits.to_string())
+    }
+
+    /// Adds credits to an account's SMS wallet by hand, or takes them away (`-12`).
+    ///
+    /// # Errors
+    /// It was refused.
+    pub async fn adjust(&self, id: i64, credits: &str) -> Result<Value> {
+        self.fleetctl(&[
+            "adjust",
+            &id.to_string(),
+            "--credits",
+            credits,
+            "--reason",
+            "a test",
+        ])
+        .await
+    }
+
+    /// Waits until the ledger has so many sends.
+    ///
+    /// # Errors
+    /// It had not in time, or has more.
+    pub async fn sends_recorded(&self, count: i64) -> Result<()> {
+        eventually(&format!("{count} sends in the ledger"), async || {
+            Ok((self.rows.sends().await? >= count).then_some(()))
+        })
+        .await?;
+        let sends = self.rows.sends().await?;
+        ensure!(sends == count, "{sends} sends in the ledger instead of {count}");
+        Ok(())
+    }
+
+    /// Waits until the balance of a wallet is this.
+    ///
+    /// # Errors
+    /// It was not in time.
+    pub async fn balance_becomes(&self, id: i64, service: &str, balance: &str) -> Result<()> {
+        let wanted = super::views::credits(balance)?;
+        let mut last = None;
+        let reached = eventually(&format!("{balance} {service} credits of {id}"), async || {
+            last = Some(self.rows.balance(id, service).await?);
+            Ok((last == Some(wanted)).then_some(()))
+        })
+        .await;
+        reached.with_context(|| format!("there are {}", last.map_or_else(String::new, |it| it.to_string())))
+    }
+
+    /// Waits until every queue of the running workers is drained and nothing is on its way, delayed messages
+    /// aside.
+    ///
+    /// # Errors
+    /// The fleet was still busy when the wait was over; with what, is in the error.
+    pub async fn wait_until_idle(&self) -> Result<()> {
+        let mut idle_looks = 0;
+        let mut busy_with = None;
+        let idle = eventually("an idle fleet", async || {
+            busy_with = self.busy_with().await?;
+            idle_looks = if busy_with.is_none() { idle_looks + 1 } else { 0 };
+            Ok((idle_looks >= IDLE_LOOKS).then_some(()))
+        })
+        .await;
+        idle.with_context(|| busy_with.unwrap_or_default())
+    }
+
+    async fn busy_with(&self) -> Result<Option<String>> {
+        if let Some(busy) = self.rows.busy(&self.busy).await? {
+            return Ok(Some(busy));
+        }
+        for queue in &self.queues {
+            let ready = self
+                .broker
+                .ready(queue)
+                .await?
+                .with_context(|| format!("{queue} is gone"))?;
+            if ready > 0 {
+                return Ok(Some(format!("{queue}: {ready}")));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lets the operator's audit check everything that is always true.
+    ///
+    /// # Errors
+    /// What is not true.
+    pub async fn audit_is_clean(&self) -> Result<()> {
+        self.fleet
+            .fleetctl(&["audit"])
+            .await
+            .map(drop)
+            .context("the audit")
+    }
+
+    /// The end of a test that went well: nothing is under way, the audit is clean, and every worker ends by
+    /// itself when it is told to.
+    ///
+    /// # Errors
+    /// One of these is not so.
+    pub async fn finish(self) -> Result<()> {
+        self.wait_until_idle().await?;
+        self.stop().await
+    }
+
+    /// The same, while something is left under way on purpose.
+    ///
+    /// # Errors
+    /// The audit found something, or a worker did not end well.
+    pub async fn stop(self) -> Result<()> {
+        self.audit_is_clean().await?;
+        let space = self.space().clone();
+        let Self {
+            fleet, broker, rows, ..
+        } = self;
+        fleet.stop().await?;
+        drop((broker, rows));
+        space.remove().await
+    }
+
+    /// A file of JSON lines, in the stack's own directory.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn file(&self, lines: impl IntoIterator<Item = Value>) -> Result<String> {
+        let text: String = lines.into_iter().map(|line| format!("{line}\n")).collect();
+        self.text_file(&text)
+    }
+
+    /// A file with this text, in the stack's own directory.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn text_file(&self, text: &str) -> Result<String> {
+        let path = self
+            .space()
+            .stack()
+            .files()
+            .join(format!("lines-{}.ndjson", shared::file_number()));
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        Ok(path.display().to_string())
+    }
+
+    /// The fleet's settings, for a process that a test starts by itself.
+    #[must_use]
+    pub fn env(&self) -> &BTreeMap<String, String> {
+        self.fleet.env()
+    }
+}

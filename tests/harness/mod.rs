@@ -1,0 +1,12 @@
+//! The parts of the harness, one thing each.
+
+pub(crate) mod accounts;
+pub(crate) mod app;
+pub(crate) mod broker;
+pub(crate) mod events;
+pub(crate) mod outside;
+pub(crate) mod patience;
+pub(crate) mod prices;
+pub(crate) mod rows;
+pub(crate) mod shared;
+pub(crate) mod views;
