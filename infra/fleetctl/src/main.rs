@@ -1,2 +1,103 @@
-//! (to be written)
-fn main() {}
+//! `fleetctl`: what an operator does with the fleet, from setting it up to asking why a card was charged.
+//!
+//! Every command reads the fleet's own settings and asks only for those that it uses; results go to standard output,
+//! as text or (`--json`) as exactly one JSON document; progress, mistakes and errors go to standard error. The exit
+//! status is 0 when done, 1 when something is refused or wrong, 2 when the command line or a setting is.
+//!
+//! Left out: SQL (`topup-store`) and decisions (`topup-rules`). Nothing here runs longer than its command.
+
+mod account;
+mod adjust;
+mod cli;
+mod dead;
+mod fields;
+mod fleet;
+mod import;
+mod lines;
+mod migrate;
+mod output;
+mod prices;
+mod progress;
+mod publish;
+mod topology;
+
+use clap::Parser as _;
+use cli::{Cli, Command};
+use fleet::Fleet;
+use lines::Mistake;
+use output::{Report, Verdict};
+use std::io::Write as _;
+use std::process::ExitCode;
+use topup_runtime::SettingsError;
+use topup_runtime::broker::check::CheckError;
+use topup_store::StoreError;
+
+/// The command line or a setting is wrong; the command line's own parser answers so, too.
+const EXIT_SETTINGS: u8 = 2;
+/// Threads: one command's work is mostly waiting.
+const THREADS: usize = 2;
+
+fn main() -> ExitCode {
+    let Cli { json, command } = Cli::parse();
+    // The one TLS implementation's one provider. An error says that it is installed already.
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    let ended = start(&command).and_then(|report| report.print(json));
+    match ended {
+        Ok(verdict) => verdict.into(),
+        Err(error) => failed(&error, json),
+    }
+}
+
+fn start(command: &Command) -> anyhow::Result<Report> {
+    let fleet = Fleet::load()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(run(&fleet, command));
+    // Standard input may still be waited for.
+    runtime.shutdown_background();
+    report
+}
+
+async fn run(fleet: &Fleet, command: &Command) -> anyhow::Result<Report> {
+    match command {
+        Command::Migrate => migrate::run(fleet).await,
+        Command::Topology(command) => topology::run(fleet, *command).await,
+        Command::Import(args) => import::run(fleet, &args.file).await,
+        Command::Prices(args) => prices::run(fleet, &args.file).await,
+        Command::Publish(args) => publish::run(fleet, args).await,
+        Command::Account(command) => account::run(fleet, command).await,
+        Command::Adjust(args) => adjust::run(fleet, args).await,
+        Command::Dead(command) => dead::run(fleet, command).await,
+        Command::Why(_) | Command::Topup(_) | Command::Audit => anyhow::bail!("is not there yet"),
+    }
+}
+
+/// Says what went wrong: one line on standard error, and the one document where JSON was asked for.
+fn failed(error: &anyhow::Error, json: bool) -> ExitCode {
+    // A mistake in a file begins with the file's name, so that editors find it.
+    let line = match error.downcast_ref::<Mistake>() {
+        Some(mistake) => mistake.to_string(),
+        None => format!("fleetctl: {error:#}"),
+    };
+    // Nothing can be said where nobody listens.
+    let _unheard = writeln!(std::io::stderr(), "{line}");
+    if json {
+        let document = serde_json::json!({ "error": format!("{error:#}") });
+        let _printed = Report::new(&document, "", Verdict::Wrong).and_then(|report| report.print(true));
+    }
+    if error.chain().any(is_setting) {
+        ExitCode::from(EXIT_SETTINGS)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn is_setting(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let unchecked = cause.downcast_ref::<CheckError>();
+    let store = cause.downcast_ref::<StoreError>();
+    cause.is::<SettingsError>()
+        || unchecked.is_some_and(|e| matches!(e, CheckError::NoAddress | CheckError::Settings(_)))
+        || store.is_some_and(|e| matches!(e, StoreError::Settings(_)))
+}

@@ -1,0 +1,370 @@
+//! The command line: what can be asked for, in the words of `--help`.
+//!
+//! Left out: what a command does. Values that can be wrong by themselves are parsed here, into the types that the
+//! rules know.
+
+use clap::{Args, Parser, Subcommand};
+use topup_rules::credits::Credits;
+use topup_rules::ids::{AccountId, Service};
+use topup_rules::topup::TopupState;
+use topup_runtime::broker::admin::PEEK_MAX;
+use topup_runtime::broker::topology::{self, UNROUTABLE, WORK_QUEUES};
+use uuid::Uuid;
+
+/// Rows that a list shows unless told otherwise.
+const LIST_DEFAULT: &str = "50";
+/// Most rows that a list can be told to show.
+const LIST_MAX: i64 = 10_000;
+/// Most messages of one queue that are looked at: each is taken out and put back.
+const LOOK_MAX: i64 = PEEK_MAX as i64;
+/// Most messages on their way to the broker at once: beyond that, waiting for confirms gains nothing.
+const IN_FLIGHT_MAX: i64 = 10_000;
+
+/// The operator's command for the top-up fleet.
+#[derive(Debug, Parser)]
+#[command(name = "fleetctl", version, max_term_width = 110, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    /// Print one JSON document on standard output instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Settings are the fleet's own: environment variables that begin with TOPUP__, and the files that TOPUP_CONFIG names. \
+A command needs only what it uses; TOPUP__DATABASE__URL and TOPUP__AMQP__URL are enough for all of them.
+
+Exit status: 0 done, 1 refused or something is wrong (said on standard error), 2 the command line or a setting is wrong.
+
+Examples:
+  fleetctl migrate && fleetctl topology apply     set up a new database and broker, or bring them up to date
+  fleetctl prices prices.ndjson                   replace the price list
+  fleetctl import accounts.ndjson                 add accounts, or change them
+  fleetctl why 1001                               tell what happened to an account, and why
+  fleetctl audit --json                           check that every promise is kept";
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Bring the database's schema up to date and open the ledger's days; safe to run at any time
+    #[command(
+        after_help = "Example:\n  TOPUP__DATABASE__URL=postgres://topup:secret@db/topup fleetctl migrate"
+    )]
+    Migrate,
+    /// Declare the broker's exchanges and queues, or check what stands there
+    #[command(subcommand)]
+    Topology(TopologyCommand),
+    /// Add accounts from a file, or change them: one JSON object a line, mains before their subs
+    #[command(after_help = IMPORT_HELP)]
+    Import(FileArg),
+    /// Replace the whole price list by a file's: one JSON object a line
+    #[command(after_help = PRICES_HELP)]
+    Prices(FileArg),
+    /// Publish send events from a file to the queue sms-sent: one JSON object a line
+    #[command(after_help = PUBLISH_HELP)]
+    Publish(PublishArgs),
+    /// Look at one account
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Tell the story of an account's top-ups: why its card was charged, or not
+    #[command(after_help = "Examples:\n  fleetctl why 1001\n  fleetctl why 1001 --limit 10 --json")]
+    Why(WhyArgs),
+    /// Look at top-ups
+    #[command(subcommand)]
+    Topup(TopupCommand),
+    /// Add credits to a wallet or take them away, by hand; never triggers a top-up
+    #[command(
+        after_help = "Examples:\n  fleetctl adjust 1001 --credits +500 --reason \"goodwill, ticket 4711\"\n  \
+                            fleetctl adjust 1001 --credits -12.5 --service whatsapp --reason \"billed twice\""
+    )]
+    Adjust(AdjustArgs),
+    /// Look at messages that were parked because nothing could be done with them
+    #[command(subcommand)]
+    Dead(DeadCommand),
+    /// Check what must always be true: balances, transfers, spacing, notices; exit status 1 when something is not
+    #[command(after_help = "Example:\n  fleetctl audit || echo 'call somebody'")]
+    Audit,
+}
+
+const IMPORT_HELP: &str = r#"A line is taken whole or not at all; a wrong one is named with file, line and field, and the others are
+taken all the same (exit status 1). It can be repeated: the opening balance counts for new wallets alone,
+and what was disabled stays disabled.
+
+A line, here on two:
+  {"account_id": 1001, "kind": "main", "parent_id": null, "currency": "ZAR", "language": "en", "mobile": "+27820000001",
+   "email": "ops@example.com", "wallets": [{"service": "sms", "credits": 150, "low_credit_threshold": 50}]}
+
+Examples:
+  fleetctl import accounts.ndjson
+  gunzip -c accounts.ndjson.gz | fleetctl import -"#;
+
+const PRICES_HELP: &str = r#"The list is replaced in one transaction; one mistake refuses the whole file. Amounts that were asked for
+before stay as they were.
+
+A line:
+  {"service": "sms", "currency": "ZAR", "from_credits": 0, "unit_price_minor": "25.5", "tax_percent": "15"}
+
+Example:
+  fleetctl prices prices.ndjson"#;
+
+const PUBLISH_HELP: &str = r#"Every line is checked first, and confirmed by the broker after. A broken line stops the command; all lines
+before it are confirmed then, and --from-line goes on where it stopped. Publishing an event again is safe:
+it is debited once.
+
+A line:
+  {"event_id": "0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b", "account_id": 1001, "credits": 1.5, "sent_at": "2026-11-22T08:15:00Z"}
+
+Examples:
+  fleetctl publish events.ndjson
+  fleetctl publish events.ndjson --from-line 1734
+  my-export | fleetctl publish - --skip-bad"#;
+
+/// `fleetctl topology …`
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum TopologyCommand {
+    /// Declare every exchange, queue and binding; what is there already stays
+    Apply,
+    /// Compare what stands on the broker, operator policies included, with what the fleet needs
+    #[command(
+        after_help = "Needs TOPUP__AMQP__MANAGEMENT_URL, the address of the broker's management interface: \
+                            http://user:password@host:15672"
+    )]
+    Check,
+}
+
+/// One file.
+#[derive(Debug, Args)]
+pub(crate) struct FileArg {
+    /// NDJSON; `-` is standard input
+    pub(crate) file: String,
+}
+
+/// `fleetctl publish`
+#[derive(Debug, Args)]
+pub(crate) struct PublishArgs {
+    /// NDJSON; `-` is standard input
+    pub(crate) file: String,
+    /// Begin at this line, counted from 1
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) from_line: u64,
+    /// Leave broken lines out and list them, instead of stopping at the first
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    /// Publish lines as they are, broken ones too: the fleet parks those
+    #[arg(long, conflicts_with = "skip_bad")]
+    pub(crate) unchecked: bool,
+    /// Messages on their way to the broker at once, at most
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u16).range(1..=IN_FLIGHT_MAX))]
+    pub(crate) in_flight: u16,
+}
+
+/// `fleetctl account …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Show an account with its wallets, settings and open top-ups
+    Show {
+        /// The account
+        #[arg(value_name = "ID")]
+        account: AccountId,
+    },
+}
+
+/// `fleetctl why`
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// The account
+    #[arg(value_name = "ID")]
+    pub(crate) account: AccountId,
+    /// The newest top-ups to tell of, at most
+    #[arg(long, value_name = "N", default_value = LIST_DEFAULT, value_parser = clap::value_parser!(i64).range(1..=LIST_MAX))]
+    pub(crate) limit: i64,
+}
+
+/// `fleetctl topup …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopupCommand {
+    /// List top-ups, newest first
+    #[command(after_help = "Example:\n  fleetctl topup list --state unknown")]
+    List(TopupListArgs),
+    /// Show one top-up with its payments
+    Show {
+        /// The top-up
+        #[arg(value_name = "ID")]
+        topup: Uuid,
+    },
+}
+
+/// `fleetctl topup list`
+#[derive(Debug, Args)]
+pub(crate) struct TopupListArgs {
+    /// Of this account alone
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<AccountId>,
+    /// In this state alone
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Option<TopupState>,
+    /// Rows, at most
+    #[arg(long, value_name = "N", default_value = LIST_DEFAULT, value_parser = clap::value_parser!(i64).range(1..=LIST_MAX))]
+    pub(crate) limit: i64,
+}
+
+/// `fleetctl adjust`
+#[derive(Debug, Args)]
+pub(crate) struct AdjustArgs {
+    /// The account
+    #[arg(value_name = "ID")]
+    pub(crate) account: AccountId,
+    /// How many to add (+N) or to take away (-N); at most 3 decimals
+    #[arg(long, value_name = "±N", allow_hyphen_values = true, value_parser = signed_credits)]
+    pub(crate) credits: Credits,
+    /// Which wallet: sms or whatsapp
+    #[arg(long, default_value = "sms")]
+    pub(crate) service: Service,
+    /// Why: it stands in the ledger
+    #[arg(long, value_parser = reason)]
+    pub(crate) reason: String,
+    /// Who: it stands in the ledger, too; the login name unless given
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "USER",
+        default_value = "unknown",
+        hide_env_values = true
+    )]
+    pub(crate) by: String,
+}
+
+/// `fleetctl dead …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadCommand {
+    /// List parked messages, oldest first, with the reason of each
+    #[command(
+        after_help = "Examples:\n  fleetctl dead list\n  fleetctl dead list --queue sms-sent --limit 500"
+    )]
+    List {
+        /// Of this queue alone: a worker's, its `.dead`, or an unroutable one
+        #[arg(long, value_name = "QUEUE", value_parser = dead_queue)]
+        queue: Option<String>,
+        /// Messages of each queue, at most
+        #[arg(long, value_name = "N", default_value = LIST_DEFAULT, value_parser = clap::value_parser!(i64).range(1..=LOOK_MAX))]
+        limit: i64,
+    },
+    /// Show one parked message whole
+    #[command(
+        after_help = "Example:\n  fleetctl dead show 0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b --queue sms-sent"
+    )]
+    Show {
+        /// As `dead list` names it
+        #[arg(value_name = "MESSAGE_ID")]
+        message_id: String,
+        /// Look in this queue alone
+        #[arg(long, value_name = "QUEUE", value_parser = dead_queue)]
+        queue: Option<String>,
+    },
+}
+
+/// `+500`, `-12.5`, `3`; anything but 0.
+fn signed_credits(text: &str) -> Result<Credits, String> {
+    let digits = text
+        .strip_prefix('+')
+        .filter(|rest| !rest.starts_with('-'))
+        .unwrap_or(text);
+    let credits: Credits = digits.parse().map_err(|e| format!("{e}"))?;
+    match credits {
+        Credits::ZERO => Err("must not be 0".to_owned()),
+        credits if credits.milli().abs() > Credits::EVENT_MAX.milli() => {
+            Err(format!("is more than {} credits at once", Credits::EVENT_MAX))
+        }
+        credits => Ok(credits),
+    }
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("must say something".to_owned()),
+        reason => Ok(reason.to_owned()),
+    }
+}
+
+/// Every queue that parked messages lie in.
+pub(crate) fn dead_queues() -> Vec<String> {
+    let parked = WORK_QUEUES.iter().map(|queue| topology::dead_queue(queue));
+    parked
+        .chain([
+            UNROUTABLE.to_owned(),
+            topup_runtime::broker::delay::UNROUTABLE.to_owned(),
+        ])
+        .collect()
+}
+
+/// `sms-sent` means its dead letters, too.
+fn dead_queue(text: &str) -> Result<String, String> {
+    let known = dead_queues();
+    match known
+        .iter()
+        .find(|queue| *queue == text || queue.strip_suffix(".dead") == Some(text))
+    {
+        Some(queue) => Ok(queue.clone()),
+        None => Err(format!("known are {}", known.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn credits_bear_their_sign() {
+        let read = |text| signed_credits(text).map(Credits::milli);
+        assert_eq!(read("+500"), Ok(500_000));
+        assert_eq!(read("-12.5"), Ok(-12_500));
+        assert_eq!(read("3"), Ok(3_000));
+        for wrong in ["0", "+0", "+-3", "x", "", "1000001", "0.0001"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_worker_s_queue_stands_for_its_dead_letters() {
+        assert_eq!(dead_queue("sms-sent").as_deref(), Ok("sms-sent.dead"));
+        assert_eq!(dead_queue("sms-sent.dead").as_deref(), Ok("sms-sent.dead"));
+        assert_eq!(
+            dead_queue("delay.v1.unroutable").as_deref(),
+            Ok("delay.v1.unroutable")
+        );
+        assert!(
+            dead_queue("delay.v1.00")
+                .unwrap_err()
+                .contains("topup.unroutable")
+        );
+        assert_eq!(dead_queues().len(), 6);
+    }
+
+    #[test]
+    fn negative_credits_are_a_value_and_no_flag() {
+        let line = [
+            "fleetctl",
+            "adjust",
+            "7",
+            "--credits",
+            "-3",
+            "--reason",
+            "x",
+            "--by",
+            "me",
+        ];
+        let Command::Adjust(args) = Cli::parse_from(line).command else {
+            panic!("another command")
+        };
+        assert_eq!((args.account.get(), args.credits.milli()), (7, -3_000));
+        assert!(Cli::try_parse_from(["fleetctl", "topup", "list", "--state", "bogus"]).is_err());
+    }
+}

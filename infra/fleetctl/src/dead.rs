@@ -1,0 +1,358 @@
+//! `fleetctl dead`: messages that were parked, looked at and put back.
+//!
+//! Left out: moving and discarding them.
+
+use crate::cli::{DeadCommand, dead_queues};
+use crate::fleet::Fleet;
+use crate::output::{Report, Side, Table, Verdict, count};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use topup_runtime::broker::admin::{Admin, PEEK_MAX, Seen};
+use topup_runtime::broker::headers;
+
+/// Longest reason that a row of the list shows, in characters.
+const REASON_SHOWN_CHARS: usize = 100;
+/// Longest body that is shown, in bytes.
+const BODY_SHOWN_MAX_BYTES: usize = 64 * 1024;
+
+/// A parked message, for the JSON document.
+#[derive(Debug, Serialize)]
+struct Parked {
+    /// Where it lies.
+    queue: String,
+    /// Which it is.
+    message_id: Option<String>,
+    /// `sms-sent.v1`.
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    /// Why.
+    reason: Option<String>,
+    /// Tries.
+    attempts: Option<u64>,
+    /// When it was parked.
+    failed_at: Option<Timestamp>,
+    /// Who parked it.
+    worker: Option<String>,
+    /// Who published it.
+    app_id: Option<String>,
+    /// When it was published.
+    sent_at: Option<Timestamp>,
+    /// Length of the body.
+    body_bytes: usize,
+    /// The body, where it is JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Value>,
+    /// The body, where it is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_text: Option<String>,
+    /// All headers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Serialize)]
+struct QueueCount {
+    queue: String,
+    /// None: there is no such queue.
+    messages: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct List {
+    queues: Vec<QueueCount>,
+    messages: Vec<Parked>,
+}
+
+/// Lists or shows.
+///
+/// # Errors
+/// Settings; the broker's.
+pub(crate) async fn run(fleet: &Fleet, command: &DeadCommand) -> anyhow::Result<Report> {
+    let broker = fleet.broker().await?;
+    let report = match command {
+        DeadCommand::List { queue, limit } => {
+            list(
+                &broker,
+                queue.as_deref(),
+                usize::try_from(*limit).unwrap_or(PEEK_MAX),
+            )
+            .await
+        }
+        DeadCommand::Show { message_id, queue } => show(&broker, message_id, queue.as_deref()).await,
+    };
+    broker.close().await;
+    report
+}
+
+fn wanted(queue: Option<&str>) -> Vec<String> {
+    queue.map_or_else(dead_queues, |queue| vec![queue.to_owned()])
+}
+
+async fn list(broker: &Admin, queue: Option<&str>, limit: usize) -> anyhow::Result<Report> {
+    let mut list = List {
+        queues: Vec::new(),
+        messages: Vec::new(),
+    };
+    for queue in wanted(queue) {
+        let messages = broker.count(&queue).await?.map(|count| count.messages);
+        if messages.is_some_and(|messages| messages > 0) {
+            let seen = broker.peek(&queue, limit).await?;
+            list.messages
+                .extend(seen.iter().map(|message| Parked::of(&queue, message, false)));
+        }
+        list.queues.push(QueueCount { queue, messages });
+    }
+    let text = told(&list)?;
+    Report::fine(&list, text)
+}
+
+async fn show(broker: &Admin, message_id: &str, queue: Option<&str>) -> anyhow::Result<Report> {
+    for queue in wanted(queue) {
+        if broker
+            .count(&queue)
+            .await?
+            .is_none_or(|count| count.messages == 0)
+        {
+            continue;
+        }
+        let seen = broker.peek(&queue, PEEK_MAX).await?;
+        if let Some(found) = seen
+            .iter()
+            .find(|message| message.message_id.as_deref() == Some(message_id))
+        {
+            let parked = Parked::of(&queue, found, true);
+            let text = told_whole(&parked)?;
+            return Report::new(&parked, text, Verdict::Fine);
+        }
+    }
+    anyhow::bail!(
+        "no parked message has the id {message_id} (of each queue, the first {PEEK_MAX} messages were looked at)"
+    )
+}
+
+impl Parked {
+    fn of(queue: &str, seen: &Seen, whole: bool) -> Self {
+        let header = |name: &str| seen.headers.get(name).cloned();
+        let sent_at = seen
+            .timestamp_s
+            .and_then(|s| Timestamp::from_second(i64::try_from(s).ok()?).ok());
+        let json: Option<Value> = whole.then(|| serde_json::from_slice(&seen.body).ok()).flatten();
+        let text = (whole && json.is_none()).then(|| readable(&seen.body));
+        Self {
+            queue: queue.to_owned(),
+            message_id: seen.message_id.clone(),
+            kind: seen.kind.clone(),
+            reason: seen.reason().map(str::to_owned),
+            attempts: header(headers::ATTEMPTS).and_then(|n| n.parse().ok()),
+            failed_at: seen.failed_at(),
+            worker: header(headers::WORKER),
+            app_id: seen.app_id.clone(),
+            sent_at,
+            body_bytes: seen.body.len(),
+            body: json,
+            body_text: text,
+            headers: whole.then(|| seen.headers.clone()),
+        }
+    }
+}
+
+/// The body as text that a terminal survives.
+fn readable(body: &[u8]) -> String {
+    let shown = body
+        .get(..body.len().min(BODY_SHOWN_MAX_BYTES))
+        .unwrap_or_default();
+    let text = String::from_utf8_lossy(shown);
+    let mut text: String = text.lines().map(plain).collect::<Vec<_>>().join("\n");
+    if shown.len() < body.len() {
+        text.push('…');
+    }
+    text
+}
+
+/// A line that a terminal survives: whoever may publish writes what stands in a message.
+fn plain(line: &str) -> String {
+    line.chars()
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                '\u{FFFD}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+fn or_dash(text: Option<&str>) -> String {
+    plain(text.filter(|text| !text.is_empty()).unwrap_or("-"))
+}
+
+fn cut(text: &str) -> String {
+    let mut shown: String = plain(text).chars().take(REASON_SHOWN_CHARS).collect();
+    if text.chars().nth(REASON_SHOWN_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// To the second: parked messages are looked at by people.
+fn moment(at: Option<Timestamp>) -> String {
+    at.map_or_else(
+        || "-".to_owned(),
+        |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+    )
+}
+
+fn told(list: &List) -> anyhow::Result<String> {
+    let mut table = Table::new([
+        ("QUEUE", Side::Left),
+        ("MESSAGE", Side::Left),
+        ("PARKED AT", Side::Left),
+        ("TRIES", Side::Right),
+        ("REASON", Side::Left),
+    ]);
+    for message in &list.messages {
+        table.row([
+            message.queue.clone(),
+            or_dash(message.message_id.as_deref()),
+            moment(message.failed_at.or(message.sent_at)),
+            message.attempts.map_or_else(|| "-".to_owned(), |n| n.to_string()),
+            cut(message.reason.as_deref().unwrap_or("-")),
+        ]);
+    }
+    let mut text = if table.is_empty() {
+        String::new()
+    } else {
+        table.render() + "\n"
+    };
+    for QueueCount { queue, messages } in &list.queues {
+        match messages {
+            Some(0) => writeln!(text, "{queue}: empty")?,
+            Some(some) => {
+                let shown = list
+                    .messages
+                    .iter()
+                    .filter(|message| &message.queue == queue)
+                    .count();
+                let messages = count((*some).into(), "message", "messages");
+                let rest = if shown < *some as usize {
+                    format!(", {shown} shown")
+                } else {
+                    String::new()
+                };
+                writeln!(text, "{queue}: {messages}{rest}")?;
+            }
+            None => writeln!(
+                text,
+                "{queue}: there is no such queue; run `fleetctl topology apply`"
+            )?,
+        }
+    }
+    Ok(text)
+}
+
+fn told_whole(message: &Parked) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| writeln!(text, "{name:<10} {value}");
+    line("queue", &message.queue)?;
+    line("message", &or_dash(message.message_id.as_deref()))?;
+    line("type", &or_dash(message.kind.as_deref()))?;
+    line(
+        "reason",
+        &plain(message.reason.as_deref().unwrap_or("none was given")),
+    )?;
+    line("parked at", &moment(message.failed_at))?;
+    line("parked by", &or_dash(message.worker.as_deref()))?;
+    line(
+        "tries",
+        &message.attempts.map_or_else(|| "-".to_owned(), |n| n.to_string()),
+    )?;
+    line("sent by", &or_dash(message.app_id.as_deref()))?;
+    line("sent at", &moment(message.sent_at))?;
+    for (name, value) in message.headers.iter().flatten() {
+        line("header", &format!("{}: {}", plain(name), cut(value)))?;
+    }
+    write!(
+        text,
+        "\nbody, {}:\n",
+        count(message.body_bytes as u64, "byte", "bytes")
+    )?;
+    match (&message.body, &message.body_text) {
+        (Some(body), _) => text.push_str(&serde_json::to_string_pretty(body)?),
+        (None, Some(body)) => text.push_str(body),
+        (None, None) => {}
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(body: &[u8]) -> Seen {
+        let headers = [
+            (headers::REASON, "S4: unknown account 9"),
+            (headers::ATTEMPTS, "2"),
+            (headers::FAILED_AT, "2026-11-22T08:15:00.25Z"),
+            (headers::WORKER, "sms-sent"),
+        ];
+        Seen {
+            message_id: Some("m-1".into()),
+            kind: Some("sms-sent.v1".into()),
+            app_id: Some("shop".into()),
+            timestamp_s: Some(1_795_335_300),
+            body: body.into(),
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            redelivered: true,
+        }
+    }
+
+    #[test]
+    fn a_list_says_why_and_counts_what_it_does_not_show() {
+        let list = List {
+            queues: vec![
+                QueueCount {
+                    queue: "sms-sent.dead".into(),
+                    messages: Some(2),
+                },
+                QueueCount {
+                    queue: "notifications.dead".into(),
+                    messages: Some(0),
+                },
+                QueueCount {
+                    queue: "topup.unroutable".into(),
+                    messages: None,
+                },
+            ],
+            messages: vec![Parked::of("sms-sent.dead", &seen(b"{}"), false)],
+        };
+        assert_eq!(
+            told(&list).unwrap(),
+            "QUEUE          MESSAGE  PARKED AT             TRIES  REASON\n\
+             sms-sent.dead  m-1      2026-11-22 08:15:00Z      2  S4: unknown account 9\n\
+             \n\
+             sms-sent.dead: 2 messages, 1 shown\n\
+             notifications.dead: empty\n\
+             topup.unroutable: there is no such queue; run `fleetctl topology apply`\n"
+        );
+    }
+
+    #[test]
+    fn a_message_is_shown_with_its_body_whatever_that_is() {
+        let json = told_whole(&Parked::of("q", &seen(br#"{"account_id":9}"#), true)).unwrap();
+        assert!(
+            json.ends_with("body, 16 bytes:\n{\n  \"account_id\": 9\n}"),
+            "{json}"
+        );
+        assert!(json.contains("reason     S4: unknown account 9\n"), "{json}");
+        let bytes = told_whole(&Parked::of("q", &seen(b"\xFF\x1b[2Jno"), true)).unwrap();
+        assert!(
+            bytes.ends_with("body, 7 bytes:\n\u{FFFD}\u{FFFD}[2Jno"),
+            "{bytes}"
+        );
+    }
+}
