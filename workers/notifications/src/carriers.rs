@@ -1,12 +1,12 @@
 //! The two carriers, from settings.
 
+use secrecy::ExposeSecret;
 use topup_gateways::SetupError;
 use topup_gateways::mail::{Mail, MailRelay, SmtpRelay, SmtpSettings};
 use topup_gateways::sent::Sent;
 use topup_gateways::sms::{RestSms, SmsProvider};
 use topup_gateways::texts::TextError;
 use topup_runtime::{Settings, SettingsError};
-use secrecy::ExposeSecret;
 
 /// Why the worker can't start.
 #[derive(Debug, thiserror::Error)]
@@ -31,13 +31,21 @@ pub(crate) struct Carriers {
 
 impl Carriers {
     pub(crate) fn new(settings: &Settings) -> Result<Self, SetupFailure> {
-        let sms = RestSms::new(settings.sms.url()?.as_str(), settings.sms.api_key()?.clone())?;
+        let sms = RestSms::new(
+            settings.sms.url()?.as_str(),
+            settings.sms.api_key()?.clone(),
+            settings.sms.timeout,
+        )?;
         let mail = SmtpRelay::new(SmtpSettings {
             url: settings.smtp.url()?.expose_secret(),
             from: settings.smtp.from()?,
             ca_file: settings.smtp.ca_file.as_deref(),
+            timeout: settings.smtp.timeout,
         })?;
-        Ok(Self { sms: SmsProvider::Rest(sms), mail: MailRelay::Smtp(mail) })
+        Ok(Self {
+            sms: SmsProvider::Rest(sms),
+            mail: MailRelay::Smtp(mail),
+        })
     }
 
     pub(crate) async fn sms(&self, to: &str, text: &str, id: &str) -> Sent {
@@ -45,6 +53,14 @@ impl Carriers {
     }
 
     pub(crate) async fn mail(&self, to: &str, subject: &str, text: &str, html: &str, id: &str) -> Sent {
-        self.mail.send(&Mail { to, subject, text, html, message_id: id }).await
+        self.mail
+            .send(&Mail {
+                to,
+                subject,
+                text,
+                html,
+                message_id: id,
+            })
+            .await
     }
 }

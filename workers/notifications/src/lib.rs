@@ -13,7 +13,7 @@ use topup_gateways::texts::{Rendered, TextError, Texts};
 use topup_rules::message::{Channel, Notification, Template};
 use topup_rules::retry::{NextTry, RetryPolicy};
 use topup_runtime::{Failure, Handler, Meta, Outcome, Process};
-use topup_store::{NoticeState, NoticeToSend, Store};
+use topup_store::{NoticeRow, NoticeState, Store};
 
 pub use carriers::SetupFailure;
 
@@ -50,19 +50,26 @@ impl NotificationsHandler {
     }
 
     /// Where the notice goes: the account's number or address, or the operators'.
-    fn recipient<'a>(&'a self, notice: &'a NoticeToSend) -> Option<&'a str> {
+    fn recipient<'a>(&'a self, notice: &'a NoticeRow) -> Option<&'a str> {
         match (notice.template, notice.channel) {
             (Template::OperatorAlert, _) => self.operators.as_deref(),
-            (_, Channel::Sms) => notice.mobile.as_deref(),
-            (_, Channel::Email) => notice.email.as_deref(),
+            (_, Channel::Sms) => notice.contact.mobile.as_deref(),
+            (_, Channel::Email) => notice.contact.email.as_deref(),
         }
     }
 
-    async fn send(&self, to: &str, id: &str, notice: &NoticeToSend) -> Result<Sent, TextError> {
-        let text = self.texts.render(notice.template, notice.channel, &notice.language, &notice.params)?;
+    async fn send(&self, to: &str, message: &Notification, notice: &NoticeRow) -> Result<Sent, TextError> {
+        let mut params = notice.params.clone();
+        params.insert("account_id".to_owned(), message.account_id.get().into());
+        let text = self
+            .texts
+            .render(notice.template, notice.channel, &notice.contact.language, &params)?;
+        let id = &message.notification_id.to_string();
         Ok(match text {
             Rendered::Sms { text } => self.carriers.sms(to, &text, id).await,
-            Rendered::Email { subject, text, html } => self.carriers.mail(to, &subject, &text, &html, id).await,
+            Rendered::Email { subject, text, html } => {
+                self.carriers.mail(to, &subject, &text, &html, id).await
+            }
         })
     }
 
@@ -75,7 +82,9 @@ impl NotificationsHandler {
     }
 
     async fn park(&self, message: &Notification, reason: String) -> Result<Outcome, Failure> {
-        self.store.notice_parked(message.account_id, message.notification_id, &reason).await?;
+        self.store
+            .notice_parked(message.account_id, message.notification_id, &reason)
+            .await?;
         Ok(Outcome::Park { reason })
     }
 }
@@ -84,9 +93,15 @@ impl Handler for NotificationsHandler {
     type Message = Notification;
 
     async fn handle(&self, message: &Notification, meta: &Meta) -> Result<Outcome, Failure> {
-        let id = message.notification_id.to_string();
-        let Some(notice) = self.store.notice_to_send(message.account_id, message.notification_id).await? else {
-            return Ok(Outcome::park(format!("there is no notice {id} of account {}", message.account_id)));
+        let Some(notice) = self
+            .store
+            .notice_to_send(message.account_id, message.notification_id)
+            .await?
+        else {
+            return Ok(Outcome::park(format!(
+                "there is no notice {} of account {}",
+                message.notification_id, message.account_id
+            )));
         };
         match notice.state {
             NoticeState::Sent | NoticeState::Skipped => return Ok(Outcome::Done),
@@ -94,9 +109,14 @@ impl Handler for NotificationsHandler {
             NoticeState::Queued | NoticeState::Parked => {}
         }
         let Some(to) = self.recipient(&notice) else {
-            return self.park(message, format!("there is nowhere to send this {} to", notice.channel)).await;
+            return self
+                .park(
+                    message,
+                    format!("there is nowhere to send this {} to", notice.channel),
+                )
+                .await;
         };
-        let sent = match self.send(to, &id, &notice).await {
+        let sent = match self.send(to, message, &notice).await {
             Ok(sent) => sent,
             Err(error) => return self.park(message, error.to_string()).await,
         };
@@ -104,21 +124,29 @@ impl Handler for NotificationsHandler {
         match sent {
             Sent::Accepted { provider_id } => {
                 self.store
-                    .notice_sent(message.account_id, message.notification_id, provider_id.as_deref())
+                    .notice_sent(
+                        message.account_id,
+                        message.notification_id,
+                        provider_id.as_deref().unwrap_or("accepted"),
+                    )
                     .await?;
                 Ok(Outcome::Done)
             }
             Sent::Refused { reason } => self.park(message, reason).await,
-            Sent::Trouble { reason, retry_after_s: _ } => self.again(message, meta, reason).await,
+            Sent::Trouble {
+                reason,
+                retry_after_s: _,
+            } => self.again(message, meta, reason).await,
         }
     }
 }
 
-fn count(notice: &NoticeToSend, sent: &Sent) {
+fn count(notice: &NoticeRow, sent: &Sent) {
     let outcome = match sent {
         Sent::Accepted { .. } => "accepted",
         Sent::Refused { .. } => "refused",
         Sent::Trouble { .. } => "trouble",
     };
-    metrics::counter!("topup_notices_total", "channel" => notice.channel.as_str(), "outcome" => outcome).increment(1);
+    metrics::counter!("topup_notices_total", "channel" => notice.channel.as_str(), "outcome" => outcome)
+        .increment(1);
 }

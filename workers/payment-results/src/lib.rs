@@ -46,7 +46,12 @@ impl Handler for PaymentResultsHandler {
         let source = result.source.as_str();
         let outcome = match settled {
             Settled::Credited { late, outbox } => {
-                tracing::info!(payment.reference = reference, source, late, "payment succeeded, wallet credited");
+                tracing::info!(
+                    payment.reference = reference,
+                    source,
+                    late,
+                    "payment succeeded, wallet credited"
+                );
                 self.outbox.send(outbox);
                 Outcome::Done
             }
@@ -56,7 +61,12 @@ impl Handler for PaymentResultsHandler {
                 Outcome::Done
             }
             Settled::StillOpen(state) => {
-                tracing::warn!(payment.reference = reference, source, state = state.as_str(), "payment still open");
+                tracing::warn!(
+                    payment.reference = reference,
+                    source,
+                    state = state.as_str(),
+                    "payment still open"
+                );
                 Outcome::Done
             }
             Settled::Already(already) => {

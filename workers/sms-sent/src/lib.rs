@@ -29,7 +29,10 @@ impl SmsSentHandler {
         Self {
             store: process.store.clone(),
             outbox: process.outbox.clone(),
-            window: OpenWindow { back: rules.window_back, ahead: rules.window_ahead },
+            window: OpenWindow {
+                back: rules.window_back,
+                ahead: rules.window_ahead,
+            },
         }
     }
 }
@@ -38,8 +41,13 @@ impl BatchHandler for SmsSentHandler {
     type Message = SmsSent;
 
     async fn handle(&self, batch: Vec<(SmsSent, Meta)>) -> Result<Vec<Outcome>, Failure> {
-        let sends: Vec<Send> =
-            batch.into_iter().map(|(event, meta)| Send { event, traceparent: meta.traceparent }).collect();
+        let sends: Vec<Send> = batch
+            .into_iter()
+            .map(|(event, meta)| Send {
+                event,
+                traceparent: meta.traceparent,
+            })
+            .collect();
         let recorded = self.store.record_sends(&sends, &self.window).await?;
         count(&recorded);
         self.outbox.send(recorded.outbox);

@@ -4,6 +4,8 @@
 //! | --- | --- | --- |
 //! | `outbox` | publishes rows that their worker did not get to | every sweep |
 //! | `topups` | calls top-ups again whose message should have come by now | every sweep |
+//! | `charges` | publishes results of charges again that nobody settled; where there is no answer, it is `unknown` | every sweep |
+//! | `notices` | publishes notices again that were neither sent nor parked when all their tries were over | every sweep |
 //! | `holds` | releases holds that expired | every sweep |
 //! | `partitions` | makes the ledger's partitions days ahead, closes and detaches days that left the open window | every hour |
 //!
@@ -30,6 +32,8 @@ pub async fn sweep(process: Process) -> anyhow::Result<()> {
         let mut all_well = true;
         all_well &= tell("outbox", tasks::outbox(&process).await);
         all_well &= tell("topups", tasks::topups(&process).await);
+        all_well &= tell("charges", tasks::charges(&process).await);
+        all_well &= tell("notices", tasks::notices(&process).await);
         all_well &= tell("holds", tasks::holds(&process).await);
         if partitions_done.is_none_or(|at| at.elapsed() >= PARTITIONS_INTERVAL) {
             let well = tell("partitions", tasks::partitions(&process).await);
@@ -63,7 +67,11 @@ fn tell(task: &'static str, done: anyhow::Result<u64>) -> bool {
         }
         Err(error) => {
             metrics::counter!("topup_sweep_failures_total", "task" => task).increment(1);
-            tracing::error!(task, error = format!("{error:#}"), "a sweep failed; the next one tries again");
+            tracing::error!(
+                task,
+                error = format!("{error:#}"),
+                "a sweep failed; the next one tries again"
+            );
             false
         }
     }

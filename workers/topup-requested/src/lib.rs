@@ -9,8 +9,8 @@
 mod policy;
 
 use jiff::Timestamp;
-use std::time::Duration;
 use secrecy::SecretString;
+use std::time::Duration;
 use topup_gateways::payment::{ChargeRequest, Charged, PaymentGateway};
 use topup_rules::ids::WalletKey;
 use topup_rules::message::TopupRequested;
@@ -65,7 +65,10 @@ impl TopupRequestedHandler {
                 amount: intent.amount,
                 authorization_code: &code,
                 email: &intent.email,
-                metadata: &[("account", intent.account.to_string()), ("topup", intent.topup.to_string())],
+                metadata: &[
+                    ("account", intent.account.to_string()),
+                    ("topup", intent.topup.to_string()),
+                ],
             })
             .await;
         metrics::counter!("topup_charges_total", "outcome" => label(&charged)).increment(1);
@@ -77,10 +80,14 @@ impl TopupRequestedHandler {
                     reason = trouble.reason,
                     "the gateway could not be asked; the top-up waits"
                 );
-                Answer::Trouble { reason: trouble.reason, at_least_s: trouble.retry_after_s }
+                Answer::Trouble {
+                    reason: trouble.reason,
+                    at_least_s: trouble.retry_after_s,
+                }
             }
         };
-        self.outbox.send(self.record(intent, GatewayCall { started_at }, &answer).await?);
+        self.outbox
+            .send(self.record(intent, GatewayCall { started_at }, &answer).await?);
         Ok(Outcome::Done)
     }
 
@@ -112,10 +119,22 @@ impl Handler for TopupRequestedHandler {
     type Message = TopupRequested;
 
     async fn handle(&self, message: &TopupRequested, _meta: &Meta) -> Result<Outcome, Failure> {
-        let wallet = WalletKey { account: message.account_id, service: message.service };
-        match self.store.wake_topup(wallet, message.topup_id, &self.policy).await? {
+        let wallet = WalletKey {
+            account: message.account_id,
+            service: message.service,
+        };
+        match self
+            .store
+            .wake_topup(wallet, message.topup_id, &self.policy)
+            .await?
+        {
             Woken::Charge(intent) => self.charge(&intent).await,
-            Woken::Moved { state, due_at, reason, outbox } => {
+            Woken::Moved {
+                state,
+                due_at,
+                reason,
+                outbox,
+            } => {
                 tell(message, state, due_at, reason.as_deref());
                 self.outbox.send(outbox);
                 Ok(Outcome::Done)
