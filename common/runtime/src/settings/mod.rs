@@ -241,7 +241,7 @@ pub struct Platform {
     /// What account holders know the platform by.
     pub name: String,
     /// Where an account holder mends a card or a threshold.
-    pub account_url: HttpUrl,
+    pub account_url: Option<HttpUrl>,
 }
 
 /// How the process ends.
@@ -343,7 +343,7 @@ impl Settings {
             operators: Operators { email: r.optional("operators.email", "e-mail address for alerts to the operators; without it they stay in the log")? },
             platform: Platform {
                 name: r.value("platform.name", "Messaging", "what account holders know the platform by; used in notices")?,
-                account_url: r.value("platform.account_url", "http://localhost/account", "where an account holder mends a card or a threshold; used in notices")?,
+                account_url: r.optional("platform.account_url", "where an account holder mends a card or a threshold; without it notices name no address")?,
             },
             shutdown: Shutdown { grace: r.value("shutdown.grace", "30s", "how long what is in hand may take after SIGTERM before the process ends hard")? },
             log: Log {
