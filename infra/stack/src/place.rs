@@ -79,9 +79,12 @@ fn cargo_build(bin_dir: &Path) -> Result<Command> {
         .args(["build", "--workspace", "--bins"]);
     command.args(["--profile", if profile == "debug" { "dev" } else { profile }]);
     // Cargo marks its target directory; a directory between that and the profile is named after the target.
-    if parent.join("CACHEDIR.TAG").is_file() {
+    let is_target_dir = |dir: &Path| dir.join("CACHEDIR.TAG").is_file();
+    if is_target_dir(parent) {
         command.arg("--target-dir").arg(parent);
-    } else if let (Some(target), Some(root)) = (parent.file_name(), parent.parent()) {
+    } else if let (Some(target), Some(root)) = (parent.file_name(), parent.parent())
+        && is_target_dir(root)
+    {
         command.arg("--target").arg(target).arg("--target-dir").arg(root);
     }
     // What cargo tells the program it runs would look like changed input to build scripts, which

@@ -12,7 +12,7 @@ POLICY=/usr/sbin/policy-rc.d
 CLUSTERS=/etc/postgresql-common/createcluster.conf
 KEPT_SUFFIX=.kept-by-topup-stack
 LOCK_WAIT_S=300
-UNITS="rabbitmq-server.service epmd.socket epmd.service postgresql.service"
+UNITS="rabbitmq-server.service epmd.socket epmd.service postgresql.service docker.service docker.socket containerd.service"
 
 log=$(mktemp)
 units_before=
