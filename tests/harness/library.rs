@@ -1,0 +1,79 @@
+//! The store as a library, for what no worker does yet, and for steps between which a worker would not stop.
+
+use anyhow::{Result, ensure};
+use topup_rules::ids::{AccountId, Service, WalletKey};
+use topup_stack::Space;
+use topup_store::{AccountImport, Store, StoreOptions};
+
+use super::accounts::Account;
+use super::shared;
+
+/// Connections of one test's store: enough for statements that wait for each other.
+const CONNECTIONS_MAX: usize = 16;
+/// Longest statement of a test.
+const STATEMENT_TIMEOUT_S: u32 = 30;
+
+/// A store on a migrated database of its own, without any process beside it.
+#[derive(Debug)]
+pub struct Library {
+    /// What the workers use.
+    pub store: Store,
+    /// The database's place.
+    pub space: Space,
+}
+
+impl Library {
+    /// Makes the database and imports accounts.
+    ///
+    /// # Errors
+    /// The database could not be made, or an account was refused.
+    pub async fn with(accounts: &[Account]) -> Result<Self> {
+        let space = shared::migrated_space().await?;
+        let store = store_on(&space)?;
+        for account in accounts {
+            let line: AccountImport = serde_json::from_value(account.line())?;
+            let imported = store.import_account(&line).await?;
+            ensure!(
+                imported.is_ok(),
+                "the import of {line:?} was refused: {imported:?}"
+            );
+        }
+        Ok(Self { store, space })
+    }
+}
+
+/// A store on a space's database.
+///
+/// # Errors
+/// The address is none.
+pub fn store_on(space: &Space) -> Result<Store> {
+    Ok(Store::new(&StoreOptions {
+        url: space.database_url().to_owned(),
+        connections_max: CONNECTIONS_MAX,
+        ca_file: None,
+        application_name: "specification".to_owned(),
+        statement_timeout_s: STATEMENT_TIMEOUT_S,
+    })?)
+}
+
+/// An account's SMS wallet.
+///
+/// # Panics
+/// The id is not positive.
+#[must_use]
+pub fn sms_wallet(account: i64) -> WalletKey {
+    WalletKey {
+        account: account_id(account),
+        service: Service::Sms,
+    }
+}
+
+/// An account's id.
+///
+/// # Panics
+/// It is not positive.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test's literal")]
+pub fn account_id(account: i64) -> AccountId {
+    AccountId::new(account).expect("a positive id")
+}

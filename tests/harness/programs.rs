@@ -1,0 +1,78 @@
+//! The fleet's programs by themselves: what they say of themselves over HTTP, and how they end.
+
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::{Client, StatusCode};
+use topup_stack::{build_workspace, program};
+
+use super::patience::PATIENCE;
+
+/// A program with these settings and none of the test's own.
+///
+/// # Errors
+/// It could not be built.
+pub async fn command(name: &str, settings: &[(&str, &str)]) -> Result<Command> {
+    tokio::task::spawn_blocking(build_workspace).await??;
+    let mut command = Command::new(program(name)?);
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("TOPUP") {
+            command.env_remove(variable);
+        }
+    }
+    command.envs(settings.iter().copied()).stdin(Stdio::null());
+    Ok(command)
+}
+
+/// Runs a program to its end.
+///
+/// # Errors
+/// It could not be built, or did not end in time.
+pub async fn run(name: &str, arguments: &[&str], settings: &[(&str, &str)]) -> Result<Output> {
+    let mut command = tokio::process::Command::from(command(name, settings).await?);
+    command.args(arguments).kill_on_drop(true);
+    tokio::time::timeout(PATIENCE, command.output())
+        .await
+        .with_context(|| format!("{name} did not end"))?
+        .with_context(|| format!("running {name}"))
+}
+
+/// What a process answers at one of its own addresses.
+///
+/// # Errors
+/// It did not answer.
+pub async fn ask(url: &str, path: &str) -> Result<(StatusCode, String)> {
+    // Kept by nobody: a test's connections must not outlive its runtime.
+    let client = Client::builder()
+        .no_proxy()
+        .pool_max_idle_per_host(0)
+        .timeout(PATIENCE)
+        .build()
+        .context("making an HTTP client")?;
+    let answer = client.get(format!("{url}{path}")).send().await?;
+    let status = answer.status();
+    Ok((status, answer.text().await?))
+}
+
+/// The sum of a process's samples of one metric, over all labels.
+///
+/// # Errors
+/// It did not answer, or not with numbers.
+pub async fn metric(url: &str, name: &str) -> Result<f64> {
+    let (status, text) = ask(url, "/metrics").await?;
+    ensure!(status.is_success(), "{status}: {text}");
+    let mut sum = 0.0;
+    for line in text.lines() {
+        let Some((sample, value)) = line.rsplit_once(' ') else {
+            continue;
+        };
+        if sample == name
+            || sample
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with('{'))
+        {
+            sum += value.parse::<f64>().with_context(|| line.to_owned())?;
+        }
+    }
+    Ok(sum)
+}
