@@ -28,6 +28,8 @@ CREATE UNIQUE INDEX one_open_topup_per_wallet ON topups (account_id, service)
     WHERE state IN ('requested', 'scheduled', 'charging', 'pending', 'unknown', 'parked');
 -- For the sweeper: what should have moved by now.
 CREATE INDEX topups_to_wake ON topups (due_at, requested_at) WHERE state IN ('requested', 'scheduled', 'charging');
+-- For people, who have an id and nothing else, or look at the newest of all.
+CREATE INDEX topups_by_id ON topups (topup_id);
 -- For the caps: an account's card top-ups of a day or month.
 CREATE INDEX topups_by_request ON topups (account_id, requested_at);
 

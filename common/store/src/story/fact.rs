@@ -1,0 +1,298 @@
+//! The facts of a story, and a plain sentence for each.
+
+use crate::NoticeState;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::fmt;
+use topup_rules::account::Method;
+use topup_rules::credits::Credits;
+use topup_rules::ids::{Reference, Service, TopupId};
+use topup_rules::message::{Channel, ResultSource, Template};
+use topup_rules::money::Money;
+use topup_rules::topup::TopupState;
+use uuid::Uuid;
+
+/// One line of an account's story.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoryLine {
+    /// When.
+    pub at: Timestamp,
+    /// Which wallet; `None` for what concerns the account.
+    pub service: Option<Service>,
+    /// Which top-up, if one.
+    pub topup_id: Option<TopupId>,
+    /// What happened.
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum Fact {
+    /// T1: a send reached the threshold.
+    Requested {
+        /// The send's ledger key.
+        event_id: Uuid,
+        /// What it cost; `None` where its day is closed.
+        cost: Option<Credits>,
+        /// The balance that was left.
+        balance: Credits,
+        /// The threshold as it was then.
+        threshold: Option<Credits>,
+        /// How.
+        method: Method,
+        /// Credits that were asked for.
+        quantity: Credits,
+        /// The price then; `None` for a transfer, or where none was listed.
+        #[serde(serialize_with = "money")]
+        price: Option<Money>,
+    },
+    /// C2, C9: it waits.
+    Scheduled {
+        /// Until when; `None`: until another is settled.
+        due_at: Option<Timestamp>,
+        /// For which.
+        waits_for: Option<TopupId>,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// C5: the intent was committed.
+    Charging {
+        /// Its key.
+        reference: Option<Reference>,
+        /// How much.
+        #[serde(serialize_with = "money")]
+        amount: Option<Money>,
+        /// Of which card.
+        card_last4: Option<String>,
+    },
+    /// The gateway was called, and what it said.
+    Called {
+        /// With which key.
+        reference: Reference,
+        /// What for.
+        call: String,
+        /// A payment's status, or `our-trouble`.
+        outcome: String,
+        /// In words.
+        detail: Option<String>,
+        /// How long it took, in milliseconds.
+        took_ms: i64,
+    },
+    /// Neither succeeded nor failed yet.
+    StillOpen {
+        /// Where it stands.
+        state: TopupState,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// It is over.
+    Ended {
+        /// How.
+        state: TopupState,
+        /// Credits that came.
+        credits: Option<Credits>,
+        /// Why, where it did not succeed.
+        reason: Option<String>,
+        /// Whose result it was.
+        settled_by: Option<ResultSource>,
+    },
+    /// C7, E6: auto top-up was disabled.
+    Disabled {
+        /// Why.
+        reason: String,
+    },
+    /// N1: somebody was told.
+    Notice {
+        /// The stable id.
+        notification_id: Uuid,
+        /// Which text.
+        template: Template,
+        /// How.
+        channel: Channel,
+        /// The number or address, as it is now.
+        to: Option<String>,
+        /// What became of it.
+        state: NoticeState,
+        /// The provider's id, or why not.
+        detail: Option<String>,
+        /// When.
+        ended_at: Option<Timestamp>,
+    },
+    /// How the wallet stands now, and so why nothing happens, or what will.
+    Stands {
+        /// The balance.
+        balance: Credits,
+        /// Less open holds.
+        available: Credits,
+        /// `off`, `enabled` or `disabled`.
+        auto_topup: &'static str,
+        /// The threshold now.
+        threshold: Option<Credits>,
+        /// The one under way.
+        open_topup: Option<TopupId>,
+    },
+}
+
+fn money<S: serde::Serializer>(money: &Option<Money>, serializer: S) -> Result<S::Ok, S::Error> {
+    match money {
+        Some(money) => serializer.collect_str(money),
+        None => serializer.serialize_none(),
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requested {
+                event_id,
+                cost,
+                balance,
+                threshold,
+                method,
+                quantity,
+                price,
+            } => {
+                write!(f, "event {event_id}")?;
+                optional(f, " of ", cost.as_ref())?;
+                write!(f, " left {balance} credits")?;
+                optional(f, ", at or below the threshold of ", threshold.as_ref())?;
+                write!(f, ": {quantity} credits are asked for by {method}")?;
+                optional(f, " for ", price.as_ref())
+            }
+            Self::Scheduled {
+                due_at,
+                waits_for,
+                reason,
+            } => {
+                f.write_str("waits")?;
+                optional(f, " until ", due_at.as_ref())?;
+                optional(f, " for top-up ", waits_for.as_ref())?;
+                optional(f, ": ", reason.as_ref())
+            }
+            Self::Charging {
+                reference,
+                amount,
+                card_last4,
+            } => {
+                f.write_str("is charged")?;
+                optional(f, " ", amount.as_ref())?;
+                optional(f, " on the card ending in ", card_last4.as_ref())?;
+                optional(f, ", reference ", reference.as_ref())
+            }
+            Self::Called {
+                reference: _,
+                call,
+                outcome,
+                detail,
+                took_ms,
+            } => {
+                write!(f, "the gateway's answer to {call}: {outcome}")?;
+                optional(f, ", ", detail.as_ref())?;
+                write!(f, " ({took_ms} ms)")
+            }
+            Self::StillOpen { state, reason } => {
+                write!(f, "is {state}")?;
+                optional(f, ": ", reason.as_ref())
+            }
+            Self::Ended {
+                state,
+                credits,
+                reason,
+                settled_by,
+            } => {
+                write!(f, "{state}")?;
+                optional(f, ", credits came: ", credits.as_ref())?;
+                optional(f, ": ", reason.as_ref())?;
+                optional(f, ", settled by ", settled_by.as_ref())
+            }
+            Self::Disabled { reason } => write!(f, "auto top-up was disabled: {reason}"),
+            Self::Notice {
+                template,
+                channel,
+                to,
+                state,
+                detail,
+                ..
+            } => {
+                write!(f, "notice {template} by {channel}")?;
+                optional(f, " to ", to.as_ref())?;
+                write!(f, ": {state}")?;
+                optional(f, ", ", detail.as_ref())
+            }
+            Self::Stands {
+                balance,
+                available,
+                auto_topup,
+                threshold,
+                open_topup,
+            } => {
+                write!(
+                    f,
+                    "stands at {balance} credits ({available} available), auto top-up {auto_topup}"
+                )?;
+                optional(f, ", threshold ", threshold.as_ref())?;
+                optional(f, ", top-up under way: ", open_topup.as_ref())
+            }
+        }
+    }
+}
+
+fn optional(f: &mut fmt::Formatter<'_>, before: &str, value: Option<&impl fmt::Display>) -> fmt::Result {
+    match value {
+        Some(value) => write!(f, "{before}{value}"),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fact_is_a_sentence_and_leaves_out_what_is_not_known() {
+        let scheduled = |due_at, reason: Option<&str>| {
+            let reason = reason.map(str::to_owned);
+            Fact::Scheduled {
+                due_at,
+                waits_for: None,
+                reason,
+            }
+            .to_string()
+        };
+        assert_eq!(scheduled(None, None), "waits");
+        let due_at = "2026-11-22T08:30:00Z".parse().ok();
+        assert_eq!(
+            scheduled(due_at, Some("too recent")),
+            "waits until 2026-11-22T08:30:00Z: too recent"
+        );
+
+        let charging = Fact::Charging {
+            reference: None,
+            amount: Some(Money::new(35_247, "ZAR".parse().unwrap())),
+            card_last4: Some("4081".to_owned()),
+        };
+        assert_eq!(
+            charging.to_string(),
+            "is charged ZAR 352.47 on the card ending in 4081"
+        );
+    }
+
+    #[test]
+    fn a_line_of_json_is_flat() {
+        let line = StoryLine {
+            at: Timestamp::UNIX_EPOCH,
+            service: Some(Service::Sms),
+            topup_id: None,
+            fact: Fact::Disabled {
+                reason: "declined".to_owned(),
+            },
+        };
+        assert_eq!(
+            serde_json::to_value(&line).unwrap(),
+            serde_json::json!({"at": "1970-01-01T00:00:00Z", "service": "sms", "topup_id": null,
+                "what": "disabled", "reason": "declined"})
+        );
+    }
+}
