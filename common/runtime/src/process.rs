@@ -12,6 +12,7 @@ use crate::settings::{Settings, SettingsError};
 use crate::telemetry;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
+use serde::Serialize;
 use std::error::Error;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -244,8 +245,22 @@ fn store_options(name: &'static str, settings: &Settings) -> Result<StoreOptions
     })
 }
 
+/// The one line on standard output.
+#[derive(Serialize)]
+struct ReadyLine<'a> {
+    ready: Ready<'a>,
+}
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    name: &'a str,
+    http: SocketAddr,
+}
+
 fn say_ready(name: &str, address: SocketAddr) -> std::io::Result<()> {
-    let line = serde_json::json!({ "ready": { "name": name, "http": address.to_string() } });
+    let line = serde_json::to_string(&ReadyLine {
+        ready: Ready { name, http: address },
+    })?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()

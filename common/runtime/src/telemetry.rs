@@ -63,6 +63,7 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// Sets up logs and metrics of the process.
 pub(crate) fn install(name: &'static str, log: &Log) -> Result<PrometheusHandle, SettingsError> {
     install_logs(log)?;
+    log_panics();
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS)
         .and_then(|builder| {
@@ -96,6 +97,15 @@ fn install_logs(log: &Log) -> Result<(), SettingsError> {
         LogFormat::Human => lines.try_init(),
     };
     Ok(())
+}
+
+/// A panic is a line of the log like any other. It ends a handler, not the process.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let words = panic.payload_as_str().unwrap_or("without a word");
+        tracing::error!(place, words, "panic");
+    }));
 }
 
 fn describe(name: &'static str) {

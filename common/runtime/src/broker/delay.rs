@@ -19,10 +19,20 @@ pub const DELIVER: &str = "delay.v1.deliver";
 /// Queue of messages that have waited for a queue that is gone.
 pub const UNROUTABLE: &str = "delay.v1.unroutable";
 
+/// What all names of the delay topology begin with.
+const PREFIX: &str = "delay.v1.";
+
+/// Whether a message that was delivered from this exchange has waited. A message bears the exchange that its last
+/// queue handed it to, which is that of a lower level where the rest of its bits are 0.
+#[must_use]
+pub fn has_waited(exchange: &str) -> bool {
+    exchange.starts_with(PREFIX)
+}
+
 /// The exchange and the queue of a level.
 #[must_use]
 pub fn level_name(level: u32) -> String {
-    format!("delay.v1.{level:02}")
+    format!("{PREFIX}{level:02}")
 }
 
 /// Where a message is published.

@@ -122,11 +122,9 @@ pub(crate) fn put_count(table: &mut FieldTable, name: &'static str, count: u32) 
 pub fn reason_line(reason: &str) -> String {
     const CUT: char = '…';
     let mut line = String::with_capacity(reason.len().min(REASON_MAX_BYTES));
-    for c in reason
-        .trim()
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-    {
+    let blank = |c: char| c.is_control() || c.is_whitespace();
+    for c in reason.trim_matches(blank).chars() {
+        let c = if blank(c) { ' ' } else { c };
         if line.len() + c.len_utf8() + CUT.len_utf8() > REASON_MAX_BYTES {
             line.push(CUT);
             break;

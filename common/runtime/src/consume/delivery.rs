@@ -31,7 +31,7 @@ impl Received {
         let none = lapin::types::FieldTable::default();
         let table = properties.headers().as_ref().unwrap_or(&none);
         // Our own headers count only where our own topology brought the message: a sender could write them, too.
-        let ours = delivery.exchange.as_str() == delay::DELIVER;
+        let ours = delay::has_waited(delivery.exchange.as_str());
         let owned = |text: &Option<lapin::types::ShortString>| text.as_ref().map(|t| t.as_str().to_owned());
         Self {
             tag: delivery.delivery_tag,
@@ -57,6 +57,11 @@ impl Received {
             body: delivery.data,
             acker: delivery.acker,
         }
+    }
+
+    /// For logs; empty where the sender gave none.
+    pub(super) fn message_id(&self) -> &str {
+        self.meta.message_id.as_deref().unwrap_or_default()
     }
 
     /// The message that the body holds.

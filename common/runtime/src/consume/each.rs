@@ -63,11 +63,10 @@ async fn serve<H: Handler>(session: &mut Session, desk: &Desk, handler: &Arc<H>)
 }
 
 async fn deal_with<H: Handler>(received: Received, desk: Desk, handler: Arc<H>, stop: super::session::Stop) {
-    let message_id = received.meta.message_id.as_deref().unwrap_or_default();
     let span = info_span!(
         "message",
         queue = desk.queue,
-        message.id = message_id,
+        message.id = received.message_id(),
         attempt = received.meta.attempts
     );
     let started = Instant::now();

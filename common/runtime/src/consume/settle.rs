@@ -6,6 +6,7 @@
 use super::delivery::Received;
 use super::session::Stop;
 use super::{Failure, Outcome, chain};
+use crate::broker::headers::reason_line;
 use crate::broker::{Outgoing, Pauses, Publisher};
 use crate::health::Part;
 use crate::process::{Clock, Process};
@@ -41,7 +42,7 @@ pub(super) struct Stopped;
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) queue: &'static str,
-    retry: RetryPolicy,
+    policy: RetryPolicy,
     publisher: Publisher,
     store: Store,
     clock: Clock,
@@ -49,12 +50,12 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(process: &Process, queue: &'static str, retry: RetryPolicy) -> Self {
+    pub(super) fn new(process: &Process, queue: &'static str, policy: RetryPolicy) -> Self {
         let handling = process.health.part("handler");
         handling.ready();
         Self {
             queue,
-            retry,
+            policy,
             publisher: process.publisher.clone(),
             store: process.store.clone(),
             clock: process.clock.clone(),
@@ -76,37 +77,12 @@ impl Desk {
         verdict: &Verdict,
         stop: &Stop,
     ) -> Result<(), Stopped> {
-        let tried = received.meta.attempts.saturating_add(1);
-        let message_id = received.meta.message_id.as_deref().unwrap_or_default();
         let (label, copy) = match verdict {
             Verdict::Of(Outcome::Done) => ("done", None),
-            Verdict::Of(Outcome::Park { reason }) => {
-                warn!(queue = self.queue, message.id = message_id, %reason, "parked");
-                ("parked", Some(self.park(received, tried, reason)))
-            }
-            Verdict::Unreadable(reason) => {
-                warn!(queue = self.queue, message.id = message_id, %reason, "parked: it can't be read");
-                ("unreadable", Some(self.park(received, tried, reason)))
-            }
-            Verdict::Of(Outcome::Retry { reason }) => match self.retry.after(tried) {
-                NextTry::After { delay_s } => {
-                    info!(queue = self.queue, message.id = message_id, attempt = tried, delay_s, %reason, "tried again later");
-                    let at = self.clock.now() + SignedDuration::from_secs(delay_s.into());
-                    ("retried", Some(received.again(self.queue, tried, at)))
-                }
-                NextTry::GiveUp => {
-                    warn!(queue = self.queue, message.id = message_id, attempt = tried, %reason, "parked after its last try");
-                    let reason = format!("gave up after {tried} tries; the last one: {reason}");
-                    ("parked", Some(self.park(received, tried, &reason)))
-                }
-            },
-            Verdict::TooEarly => {
-                let at = received.not_before.unwrap_or_else(|| self.clock.now());
-                (
-                    "delayed",
-                    Some(received.again(self.queue, received.meta.attempts, at)),
-                )
-            }
+            Verdict::Of(Outcome::Park { reason }) => ("parked", Some(self.park(received, reason))),
+            Verdict::Of(Outcome::Retry { reason }) => self.retry(received, reason),
+            Verdict::Unreadable(reason) => ("unreadable", Some(self.park(received, reason))),
+            Verdict::TooEarly => ("delayed", Some(self.delay(received))),
         };
         if let Some(copy) = copy {
             self.publish_at_last(&copy, stop).await?;
@@ -115,8 +91,34 @@ impl Desk {
         Ok(())
     }
 
-    fn park(&self, received: &Received, tried: u32, reason: &str) -> Outgoing {
-        received.parked(self.queue, tried, reason, self.clock.now())
+    fn retry(&self, received: &Received, reason: &str) -> (&'static str, Option<Outgoing>) {
+        let tried = received.meta.attempts.saturating_add(1);
+        match self.policy.after(tried) {
+            NextTry::After { delay_s } => {
+                let reason = reason_line(reason);
+                let message_id = received.message_id();
+                info!(queue = self.queue, message.id = message_id, attempt = tried, delay_s, %reason, "tried again later");
+                let at = self.clock.now() + SignedDuration::from_secs(delay_s.into());
+                ("retried", Some(received.again(self.queue, tried, at)))
+            }
+            NextTry::GiveUp => {
+                let reason = format!("gave up after {tried} tries; the last one: {reason}");
+                ("parked", Some(self.park(received, &reason)))
+            }
+        }
+    }
+
+    fn park(&self, received: &Received, reason: &str) -> Outgoing {
+        let tried = received.meta.attempts.saturating_add(1);
+        let reason = reason_line(reason);
+        let message_id = received.message_id();
+        warn!(queue = self.queue, message.id = message_id, attempt = tried, %reason, "parked");
+        received.parked(self.queue, tried, &reason, self.clock.now())
+    }
+
+    fn delay(&self, received: &Received) -> Outgoing {
+        let at = received.not_before.unwrap_or_else(|| self.clock.now());
+        received.again(self.queue, received.meta.attempts, at)
     }
 
     /// Publishes until the broker confirms. The message stays in hand meanwhile, so nothing depends on how long.
