@@ -2,6 +2,7 @@
 
 mod accounts;
 mod adjust;
+mod audit;
 mod cards;
 mod delivery;
 mod error;
@@ -27,6 +28,7 @@ mod views;
 
 pub use accounts::{AccountView, AutoTopupView, OpenTopupView, WalletView};
 pub use adjust::{AdjustRefusal, Adjusted, ByHand, Moved};
+pub use audit::{AuditPolicy, AuditReport, Check};
 pub use cards::SavedCard;
 pub use delivery::{Contact, InvalidState, NoticeRow, NoticeState};
 pub use error::StoreError;

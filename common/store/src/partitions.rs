@@ -209,6 +209,12 @@ async fn closed_through(tx: &Tx) -> Result<Option<Date>, StoreError> {
     .transpose()
 }
 
+/// The smallest key that no closed day has.
+pub(crate) async fn open_since(tx: &Tx) -> Result<Uuid, StoreError> {
+    let last_closed = closed_through(tx).await?;
+    Ok(last_closed.map_or(Uuid::nil(), |day| first_key(day.saturating_add(1.day()))))
+}
+
 async fn open(tx: &Tx, days: &[Date]) -> Result<Vec<String>, StoreError> {
     let names: Vec<String> = days.iter().map(|day| partition_name(*day)).collect();
     let from: Vec<Uuid> = days.iter().map(|day| first_key(*day)).collect();
