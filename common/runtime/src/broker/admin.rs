@@ -1,6 +1,6 @@
 //! For the operator's command: one connection without supervision, to declare, to count, to look, to move.
 
-use super::connect::{BrokerError, Link, connect, connection_name, within};
+use super::connect::{BrokerError, Link, Purpose, connect, connection_name, within};
 use super::topology::Topology;
 use super::{Address, headers};
 use crate::settings::Amqp;
@@ -121,7 +121,7 @@ impl Admin {
     /// # Errors
     /// No host answered, or each refused.
     pub async fn connect(amqp: &Amqp, address: &Address, name: &str) -> Result<Self, BrokerError> {
-        let link = connect(amqp, address.uris(), &connection_name(name), 0).await?;
+        let link = connect(amqp, address.uris(), Purpose::Consume, &connection_name(name), 0).await?;
         Ok(Self {
             link,
             amqp: amqp.clone(),

@@ -65,6 +65,29 @@ pub(crate) fn is_parsing(error: &lapin::Error) -> bool {
     matches!(error.kind(), lapin::ErrorKind::ParsingError(_))
 }
 
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Messages of anybody arrive on it.
+    Consume,
+    /// Messages of ours alone leave by it.
+    Publish,
+}
+
+impl Purpose {
+    /// Largest frame, in bytes. The library keeps two buffers of 32 frames for each connection.
+    const fn frame_max(self) -> u32 {
+        match self {
+            // The broker's own default: a sender's headers may fill a whole frame, and a smaller limit would make
+            // such a message impossible to receive. Said explicitly all the same, since the library then reserves
+            // its buffers at once, untouched, instead of growing them later, which touches every page.
+            Self::Consume => 131_072,
+            // Our own headers are small, and bodies are cut into as many frames as they need.
+            Self::Publish => 32_768,
+        }
+    }
+}
+
 /// A connection and its channel.
 pub(crate) struct Link {
     pub(crate) connection: Connection,
@@ -93,6 +116,7 @@ impl Link {
 pub(crate) async fn connect(
     amqp: &Amqp,
     uris: &[AMQPUri],
+    purpose: Purpose,
     name: &str,
     first: usize,
 ) -> Result<Link, BrokerError> {
@@ -101,7 +125,7 @@ pub(crate) async fn connect(
         let Some(uri) = uris.get((first + n) % uris.len()) else {
             continue;
         };
-        match connect_one(amqp, uri.clone(), name).await {
+        match connect_one(amqp, uri.clone(), purpose, name).await {
             Ok(link) => return Ok(link),
             Err(error) => last = Some(error),
         }
@@ -112,9 +136,15 @@ pub(crate) async fn connect(
     }))
 }
 
-async fn connect_one(amqp: &Amqp, mut uri: AMQPUri, name: &str) -> Result<Link, BrokerError> {
+async fn connect_one(
+    amqp: &Amqp,
+    mut uri: AMQPUri,
+    purpose: Purpose,
+    name: &str,
+) -> Result<Link, BrokerError> {
     let host = format!("{}:{}", uri.authority.host, uri.authority.port);
     uri.query.heartbeat = Some(u16::try_from(amqp.heartbeat.as_secs()).unwrap_or(u16::MAX).max(1));
+    uri.query.frame_max = Some(purpose.frame_max());
     let properties = ConnectionProperties::default()
         .with_connection_name(name.into())
         .with_client_property("product".into(), LongString::from("topup"))

@@ -17,6 +17,6 @@ pub use address::Address;
 pub use connect::{BrokerError, connection_name};
 pub use publish::{Outgoing, PublishError, Publisher};
 
-pub(crate) use connect::{Link, connect, is_parsing, tag_name, within};
+pub(crate) use connect::{Link, Purpose, connect, is_parsing, tag_name, within};
 pub(crate) use pauses::Pauses;
 pub(crate) use publish::Parked;

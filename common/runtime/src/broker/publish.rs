@@ -3,7 +3,7 @@
 //! A connection that the broker has blocked (memory, disk) stops all its writes, acknowledgements included: so
 //! consumers have other connections, and nothing is written to this one while it is blocked.
 
-use super::connect::{BrokerError, Link, connect, connection_name, within};
+use super::connect::{BrokerError, Link, Purpose, connect, connection_name, within};
 use super::delay::{self, Route};
 use super::topology::{DEAD_EXCHANGE, Topology};
 use super::{Pauses, headers};
@@ -401,7 +401,7 @@ async fn keep_connected(inner: Arc<Inner>, amqp: Amqp, part: Part, shutdown: Shu
 
 async fn open(amqp: &Amqp, name: &str, first: usize) -> Result<Link, BrokerError> {
     let uris = amqp.address().map(super::Address::uris).unwrap_or_default();
-    let link = connect(amqp, uris, name, first).await?;
+    let link = connect(amqp, uris, Purpose::Publish, name, first).await?;
     if amqp.declare {
         Topology::fleet()
             .declare(&link.channel, amqp.connect_timeout)

@@ -5,7 +5,7 @@
 
 use crate::broker::topology::Topology;
 use crate::broker::{
-    Address, BrokerError, Link, Pauses, connect, connection_name, is_parsing, tag_name, within,
+    Address, BrokerError, Link, Pauses, Purpose, connect, connection_name, is_parsing, tag_name, within,
 };
 use crate::process::{Process, Shutdown};
 use crate::settings::Amqp;
@@ -173,7 +173,7 @@ async fn open(
 ) -> Result<Session, BrokerError> {
     let amqp: &Amqp = &process.settings.amqp;
     let uris = amqp.address().map(Address::uris).unwrap_or_default();
-    let link = connect(amqp, uris, name, first).await?;
+    let link = connect(amqp, uris, Purpose::Consume, name, first).await?;
     if amqp.declare {
         Topology::fleet()
             .declare(&link.channel, amqp.connect_timeout)
