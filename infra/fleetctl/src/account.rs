@@ -3,6 +3,7 @@
 use crate::cli::AccountCommand;
 use crate::fleet::Fleet;
 use crate::output::Report;
+use crate::words;
 use std::fmt::Write as _;
 use topup_rules::account::Method;
 use topup_rules::credits::Credits;
@@ -118,7 +119,7 @@ fn open_told(open: &OpenTopupView, currency: Currency) -> String {
         text += &format!(" for {}", Money::new(amount_minor, currency));
     }
     if let Some(due_at) = open.due_at {
-        text += &format!(", due at {}", due_at.strftime("%Y-%m-%d %H:%M:%SZ"));
+        text += &format!(", due at {}", words::moment(due_at));
     }
     text + &format!(" ({})", open.topup_id)
 }

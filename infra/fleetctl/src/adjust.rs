@@ -4,7 +4,7 @@
 
 use crate::cli::AdjustArgs;
 use crate::fleet::Fleet;
-use crate::output::{Report, Verdict};
+use crate::output::Report;
 use anyhow::Context as _;
 use serde::Serialize;
 use std::time::Duration;
@@ -23,17 +23,15 @@ struct Outcome {
     account_id: AccountId,
     service: Service,
     credits: Credits,
-    /// None where it is refused.
-    balance: Option<Credits>,
+    balance: Credits,
     /// Names it in the ledger.
     adjustment_id: Uuid,
-    refused: Option<String>,
 }
 
 /// Adjusts a wallet.
 ///
 /// # Errors
-/// Settings; the database's.
+/// Settings; a refusal; the database's.
 pub(crate) async fn run(fleet: &Fleet, args: &AdjustArgs) -> anyhow::Result<Report> {
     let store = fleet.store()?;
     let wallet = WalletKey {
@@ -54,15 +52,11 @@ pub(crate) async fn run(fleet: &Fleet, args: &AdjustArgs) -> anyhow::Result<Repo
                 by_hand.id
             )
         })?;
-    let (balance, refused) = match adjusted {
-        Adjusted::Done { balance, outbox: _ } | Adjusted::AlreadyDone { balance } => (Some(balance), None),
-        Adjusted::Refused(refusal) => (None, Some(refusal.to_string())),
+    let balance = match adjusted {
+        Adjusted::Done { balance, outbox: _ } | Adjusted::AlreadyDone { balance } => balance,
+        Adjusted::Refused(refusal) => anyhow::bail!("nothing was changed: {refusal}"),
     };
-    let text = match (balance, &refused) {
-        (Some(balance), _) => format!("{wallet}: {} credits, balance {balance}", signed(args.credits)),
-        (None, refused) => format!("refused: {}", refused.as_deref().unwrap_or("no reason given")),
-    };
-    let verdict = Verdict::fine_if(refused.is_none());
+    let text = format!("{wallet}: {} credits, balance {balance}", signed(args.credits));
     let WalletKey { account, service } = wallet;
     let outcome = Outcome {
         account_id: account,
@@ -70,9 +64,8 @@ pub(crate) async fn run(fleet: &Fleet, args: &AdjustArgs) -> anyhow::Result<Repo
         credits: args.credits,
         balance,
         adjustment_id: by_hand.id,
-        refused,
     };
-    Report::new(&outcome, text, verdict)
+    Report::fine(&outcome, text)
 }
 
 async fn adjust(
@@ -94,7 +87,7 @@ async fn adjust(
 }
 
 /// With its sign, whichever it is.
-pub(crate) fn signed(credits: Credits) -> String {
+fn signed(credits: Credits) -> String {
     if credits.is_positive() {
         format!("+{credits}")
     } else {

@@ -5,6 +5,7 @@
 use crate::cli::{DeadCommand, dead_queues};
 use crate::fleet::Fleet;
 use crate::output::{Report, Side, Table, Verdict, count};
+use crate::words;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -197,12 +198,8 @@ fn cut(text: &str) -> String {
     shown
 }
 
-/// To the second: parked messages are looked at by people.
 fn moment(at: Option<Timestamp>) -> String {
-    at.map_or_else(
-        || "-".to_owned(),
-        |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-    )
+    at.map_or_else(|| "-".to_owned(), words::moment)
 }
 
 fn told(list: &List) -> anyhow::Result<String> {

@@ -8,6 +8,7 @@
 
 mod account;
 mod adjust;
+mod audit;
 mod cli;
 mod dead;
 mod fields;
@@ -20,6 +21,9 @@ mod prices;
 mod progress;
 mod publish;
 mod topology;
+mod topup;
+mod why;
+mod words;
 
 use clap::Parser as _;
 use cli::{Cli, Command};
@@ -70,7 +74,9 @@ async fn run(fleet: &Fleet, command: &Command) -> anyhow::Result<Report> {
         Command::Account(command) => account::run(fleet, command).await,
         Command::Adjust(args) => adjust::run(fleet, args).await,
         Command::Dead(command) => dead::run(fleet, command).await,
-        Command::Why(_) | Command::Topup(_) | Command::Audit => anyhow::bail!("is not there yet"),
+        Command::Why(args) => why::run(fleet, args).await,
+        Command::Topup(command) => topup::run(fleet, command).await,
+        Command::Audit => audit::run(fleet).await,
     }
 }
 

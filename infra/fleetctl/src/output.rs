@@ -36,7 +36,8 @@ impl From<Verdict> for ExitCode {
 /// A command's result in both forms.
 #[derive(Debug)]
 pub(crate) struct Report {
-    document: serde_json::Value,
+    /// JSON, its fields in the order of their declaration.
+    document: String,
     text: String,
     verdict: Verdict,
 }
@@ -53,7 +54,8 @@ impl Report {
         text: impl Into<String>,
         verdict: Verdict,
     ) -> anyhow::Result<Self> {
-        let document = serde_json::to_value(document).context("the result could not be written as JSON")?;
+        let document =
+            serde_json::to_string_pretty(document).context("the result could not be written as JSON")?;
         Ok(Self {
             document,
             text: text.into(),
@@ -63,9 +65,10 @@ impl Report {
 
     /// Writes it to standard output. A reader that has gone away (`| head`) is no error.
     pub(crate) fn print(&self, json: bool) -> anyhow::Result<Verdict> {
-        let text = match json {
-            true => serde_json::to_string_pretty(&self.document)?,
-            false => self.text.trim_end().to_owned(),
+        let text = if json {
+            &self.document
+        } else {
+            self.text.trim_end()
         };
         let mut out = io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {

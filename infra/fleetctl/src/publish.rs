@@ -10,12 +10,12 @@ use crate::cli::PublishArgs;
 use crate::fields;
 use crate::fleet::Fleet;
 use crate::lines::{Line, Lines, Mistake, STANDARD_INPUT};
-use crate::output::{Report, Verdict, count, grouped};
+use crate::output::{Report, Verdict, count};
 use crate::progress::Progress;
 use message::Event;
 use pipeline::{Pipeline, Unconfirmed};
 use serde::Serialize;
-use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 /// Longest line. Far above what the fleet takes, so that unchecked lines can show what becomes of such.
@@ -149,48 +149,51 @@ fn conclude(
     (done.stopped, done.resume_from_line) = match stop {
         None => (None, None),
         Some(Stop::Broken(mistake)) => {
-            let line = mistake.line;
-            let said = (Some(mistake.to_string()), Some(line));
+            let (said, line) = (mistake.to_string(), mistake.line);
             done.mistakes.push(mistake);
-            said
+            (Some(said), Some(line))
         }
         Some(Stop::Broker(Unconfirmed { line, why })) => {
-            (Some(format!("{}:{line}: {why}", lines.name())), Some(line))
+            (Some(lines.mistake(line, None, why).to_string()), Some(line))
         }
-        Some(Stop::Interrupted) => (Some("interrupted".to_owned()), Some(lines.number() + 1)),
+        Some(Stop::Interrupted) => (
+            Some(format!("{}: interrupted", lines.name())),
+            Some(lines.number() + 1),
+        ),
     };
+    if let Some(hint) = how_to_go_on(&done) {
+        // Whatever becomes of standard output, the line to go on from must not get lost.
+        let _unheard = writeln!(std::io::stderr(), "{hint}");
+    }
     let fine = done.stopped.is_none() && done.skipped == 0;
-    let text = told(&done)?;
+    let text = told(&done);
     Report::new(&done, text, Verdict::fine_if(fine))
 }
 
-fn told(done: &Published) -> anyhow::Result<String> {
-    let mut text = format!(
+fn told(done: &Published) -> String {
+    let text = format!(
         "{} published and confirmed in {:.1} s, {:.0} a second",
         count(done.published, "event", "events"),
         done.seconds,
         done.events_per_second
     );
-    if done.skipped > 0 {
-        write!(
-            text,
-            "; {} left out, listed above",
-            count(done.skipped, "broken line", "broken lines")
-        )?;
+    match done.skipped {
+        0 => text,
+        some => format!("{text}; {} left out", count(some, "broken line", "broken lines")),
     }
-    if let (Some(stopped), Some(line)) = (&done.stopped, done.resume_from_line) {
-        write!(
-            text,
-            "\nstopped: {stopped}\nEvery line before line {} is done. Go on with: fleetctl publish {} --from-line {line}",
-            grouped(line),
-            if done.file == STANDARD_INPUT {
-                "-"
-            } else {
-                &done.file
-            },
-        )?;
-    }
-    Ok(text)
+}
+
+/// Why it stopped, and the command that goes on from there.
+fn how_to_go_on(done: &Published) -> Option<String> {
+    let (stopped, line) = (done.stopped.as_ref()?, done.resume_from_line?);
+    let file = if done.file == STANDARD_INPUT {
+        "-"
+    } else {
+        &done.file
+    };
+    Some(format!(
+        "{stopped}\nEvery line before line {line} is done. Go on with: fleetctl publish {file} --from-line {line}"
+    ))
 }
 
 #[cfg(test)]
@@ -213,31 +216,33 @@ mod tests {
     #[test]
     fn the_summary_says_how_fast_it_was() {
         assert_eq!(
-            told(&done(None, None, 0)).unwrap(),
+            told(&done(None, None, 0)),
             "1,733 events published and confirmed in 2.0 s, 866 a second"
         );
-        assert!(
-            told(&done(None, None, 1))
-                .unwrap()
-                .ends_with("; 1 broken line left out, listed above")
-        );
+        assert!(told(&done(None, None, 1)).ends_with("; 1 broken line left out"));
+        assert_eq!(how_to_go_on(&done(None, None, 1)), None);
     }
 
     #[test]
-    fn a_stop_says_how_to_go_on() {
-        let text = told(&done(
+    fn a_stop_says_why_and_how_to_go_on() {
+        let stopped = done(
             Some("events.ndjson:1734: field `credits`: is missing"),
             Some(1_734),
             0,
-        ))
-        .unwrap();
-        assert!(
-            text.contains("\nstopped: events.ndjson:1734: field `credits`: is missing\n"),
-            "{text}"
         );
+        assert_eq!(
+            how_to_go_on(&stopped).unwrap(),
+            "events.ndjson:1734: field `credits`: is missing\n\
+             Every line before line 1734 is done. Go on with: fleetctl publish events.ndjson --from-line 1734"
+        );
+        let piped = Published {
+            file: STANDARD_INPUT.to_owned(),
+            ..stopped
+        };
         assert!(
-            text.ends_with("fleetctl publish events.ndjson --from-line 1734"),
-            "{text}"
+            how_to_go_on(&piped)
+                .unwrap()
+                .ends_with("fleetctl publish - --from-line 1734")
         );
     }
 }
