@@ -25,7 +25,7 @@ CREATE TABLE cards (
     account_id         bigint      NOT NULL CONSTRAINT cards_of_account REFERENCES accounts,
     card_id            uuid        NOT NULL,
     gateway            text        NOT NULL,
-    authorization_code text        NOT NULL,
+    authorization_code text        NOT NULL, -- the token; empty once it is forgotten
     email              text        NOT NULL, -- the address that created the token: only it can charge
     brand              text,
     last4              text        CONSTRAINT cards_last4_only CHECK (last4 ~ '^[0-9]{4}$'),

@@ -8,7 +8,7 @@ use crate::transaction::Tx;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use tokio_postgres::Row;
-use topup_rules::ids::{AccountId, WalletKey};
+use topup_rules::ids::AccountId;
 use uuid::Uuid;
 
 /// The gateway of a card that names none.
@@ -140,18 +140,20 @@ pub(crate) async fn save(tx: &Tx, account: AccountId, card: &SavedCard) -> Resul
     Ok((id, changed > 0))
 }
 
-/// E8: forgets the account's cards that no wallet uses and no unsettled payment may still need.
-pub(crate) async fn forget_unused(tx: &Tx, wallet: WalletKey) -> Result<u64, StoreError> {
+/// E8: forgets the tokens of the account's cards that no wallet uses and no unsettled payment may still need. What
+/// people recognise a card by stays, for the story of what was charged to it.
+pub(crate) async fn forget_unused(tx: &Tx, account: AccountId) -> Result<(), StoreError> {
     tx.execute(
-        "DELETE FROM cards c
-          WHERE c.account_id = $1
+        "UPDATE cards c SET authorization_code = '', email = ''
+          WHERE c.account_id = $1 AND c.authorization_code <> ''
             AND NOT EXISTS (SELECT FROM wallets w WHERE w.account_id = c.account_id AND w.auto_card_id = c.card_id)
             AND NOT EXISTS (SELECT FROM payments p
                              WHERE p.account_id = c.account_id AND p.card_id = c.card_id
                                AND p.state IN ('charging', 'pending', 'unknown', 'parked'))",
-        &[&wallet.account.get()],
+        &[&account.get()],
     )
-    .await
+    .await?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -210,7 +210,7 @@ async fn enable_with_card(
     let (card, _) = cards::save(tx, key.account, &consent.card).await?;
     keep_consent(tx, key, consent).await?;
     let outcome = done(tx, key, AutoTopup::Enabled(enabled), Some(card)).await?;
-    cards::forget_unused(tx, key).await?;
+    cards::forget_unused(tx, key.account).await?;
     Ok(outcome)
 }
 

@@ -9,4 +9,4 @@ SELECT n.notification_id, n.template, n.channel, n.state, n.detail, n.created_at
   LEFT JOIN topups t ON t.account_id = n.account_id AND t.topup_id::text = split_part(n.cause, ':', 2)
  WHERE n.account_id = $1
  ORDER BY n.created_at DESC
- LIMIT 8 * $2
+ LIMIT 8 * $2::bigint
