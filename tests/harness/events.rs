@@ -147,6 +147,18 @@ impl Raw {
         self
     }
 
+    /// The AMQP message id.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.message_id.as_deref()
+    }
+
+    /// The AMQP type.
+    #[must_use]
+    pub fn amqp_type(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
     /// The body.
     #[must_use]
     pub fn body(&self) -> &[u8] {

@@ -4,4 +4,9 @@
 //! processes on a broker and a database of their own. What a rule decides by itself is told, and tested, in
 //! `common/rules`; here stands what only queues, transactions, clocks and processes can break.
 
+mod bad_messages;
+mod card;
 mod sends;
+mod spacing;
+mod transfer;
+mod trigger;
