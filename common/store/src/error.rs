@@ -93,7 +93,14 @@ fn is_outage(error: &tokio_postgres::Error) -> bool {
             || *state == SqlState::T_R_SERIALIZATION_FAILURE
             || *state == SqlState::T_R_DEADLOCK_DETECTED
             || *state == SqlState::LOCK_NOT_AVAILABLE
-    })
+    }) || lacks_partition(error)
+}
+
+/// A day of the ledger that nobody has opened yet: the next sweep does. What is too old or too new never gets here.
+fn lacks_partition(error: &tokio_postgres::Error) -> bool {
+    error
+        .as_db_error()
+        .is_some_and(|e| *e.code() == SqlState::CHECK_VIOLATION && e.constraint().is_none())
 }
 
 /// tokio-postgres prints `db error` alone; the server's own words help.

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use topup_rules::sends::{OpenWindow, key_bound};
 use uuid::Uuid;
@@ -185,7 +186,7 @@ const PARTITIONS: &str = "SELECT c.relname::text, i.inhdetachpending
        FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
       WHERE i.inhparent = 'ledger'::regclass";
 
-fn partition(row: &tokio_postgres::Row) -> Option<(Date, Attached)> {
+fn partition(row: &Row) -> Option<(Date, Attached)> {
     let state = if row.get(1) {
         Attached::Half
     } else {
@@ -194,12 +195,34 @@ fn partition(row: &tokio_postgres::Row) -> Option<(Date, Attached)> {
     Some((day_of(row.get(0))?, state))
 }
 
+/// The database's clock, and the window as far as its days are still open: a setting that is widened later does
+/// not open closed days again.
+pub(crate) async fn clock_and_window(
+    tx: &Tx,
+    window: &OpenWindow,
+) -> Result<(Timestamp, OpenWindow), StoreError> {
+    let row = tx
+        .query_one(
+            "SELECT clock_timestamp(), (SELECT max(day)::text FROM closed_days) AS closed_through",
+            &[],
+        )
+        .await?;
+    let now: Timestamp = row.try_get(0)?;
+    let open_days = day_after(closed_day(&row)?).map(|first| now.duration_since(first));
+    let back = open_days.map_or(window.back, |open| open.min(window.back));
+    Ok((now, OpenWindow { back, ..*window }))
+}
+
 /// The last closed day. Days are closed in order, so all before it are closed too.
 async fn closed_through(tx: &Tx) -> Result<Option<Date>, StoreError> {
-    let row = tx
-        .query_one("SELECT max(day)::text FROM closed_days", &[])
-        .await?;
-    let day: Option<&str> = row.get(0);
+    closed_day(
+        &tx.query_one("SELECT max(day)::text AS closed_through FROM closed_days", &[])
+            .await?,
+    )
+}
+
+fn closed_day(row: &Row) -> Result<Option<Date>, StoreError> {
+    let day: Option<&str> = row.try_get("closed_through")?;
     day.map(|text| {
         text.parse().map_err(|e: jiff::Error| StoreError::Unreadable {
             table: "closed_days",
@@ -207,6 +230,13 @@ async fn closed_through(tx: &Tx) -> Result<Option<Date>, StoreError> {
         })
     })
     .transpose()
+}
+
+/// The first moment after a day.
+fn day_after(day: Option<Date>) -> Option<Timestamp> {
+    TimeZone::UTC
+        .to_timestamp(day?.saturating_add(1.day()).at(0, 0, 0, 0))
+        .ok()
 }
 
 /// The smallest key that no closed day has.

@@ -17,7 +17,7 @@ mod wallets;
 
 use crate::outbox::{self, Draft, OutboxMessage};
 use crate::transaction::Tx;
-use crate::{Store, StoreError, locks, notices, prices};
+use crate::{Store, StoreError, locks, notices, partitions, prices};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use topup_rules::account::{AutoTopupSettings, Method, Wallet};
@@ -182,12 +182,12 @@ async fn record(
     window: &OpenWindow,
     path: Path,
 ) -> Result<SendsRecorded, StoreError> {
-    let now = tx.clock().await?;
+    let (now, window) = partitions::clock_and_window(tx, window).await?;
     let mut outcomes = vec![SendOutcome::Debited; sends.len()];
 
     let mut admitted = Vec::with_capacity(sends.len());
     for (place, &send) in sends.iter().enumerate() {
-        match admit(&send.event, now, window) {
+        match admit(&send.event, now, &window) {
             Ok(key) => admitted.push(Admitted { place, key, send }),
             Err(refusal) => outcomes[place] = SendOutcome::Refused(refusal),
         }
