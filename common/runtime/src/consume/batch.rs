@@ -16,6 +16,7 @@ use crate::settings::BatchWorker;
 use crate::telemetry;
 use futures_util::future::join_all;
 use futures_util::{FutureExt as _, StreamExt as _};
+use lapin::message::Delivery;
 use lapin::options::BasicAckOptions;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -59,9 +60,19 @@ impl<M: Message> Batch<M> {
         }
     }
 
-    fn push(&mut self, received: Received, desk: &Desk) {
+    /// Takes a delivery, unless its session is over: then it can't be acknowledged any more, and comes again.
+    fn push(&mut self, delivery: Delivery, desk: &Desk) {
+        if !delivery.acker.usable() {
+            return;
+        }
+        let received = Received::new(delivery);
         self.items.push(read(&received, desk));
         self.received.push(received);
+    }
+
+    /// Whether its session still stands.
+    fn can_be_acknowledged(&self) -> bool {
+        self.received.iter().all(|received| received.acker.usable())
     }
 
     fn len(&self) -> usize {
@@ -91,6 +102,9 @@ async fn serve<H: BatchHandler>(
     let end = loop {
         if working.is_none() && filling.len() > 0 {
             let batch = std::mem::replace(&mut filling, Batch::new());
+            if !batch.can_be_acknowledged() {
+                continue;
+            }
             let work = work(batch, desk.clone(), Arc::clone(handler), session.stop.clone());
             working = Some(tokio::spawn(work));
         }
@@ -103,7 +117,7 @@ async fn serve<H: BatchHandler>(
             () = ended(&mut working) => working = None,
             delivery = session.deliveries.next(), if filling.len() < batch_max => match delivery {
                 Some(Ok(delivery)) => {
-                    filling.push(Received::new(delivery), desk);
+                    filling.push(delivery, desk);
                     taken += 1;
                     if let Some(end) = take_what_is_there(session, &mut filling, desk, batch_max) {
                         break end;
@@ -147,7 +161,7 @@ fn take_what_is_there<M: Message>(
     while filling.len() < batch_max {
         match session.deliveries.next().now_or_never() {
             None => return None,
-            Some(Some(Ok(delivery))) => filling.push(Received::new(delivery), desk),
+            Some(Some(Ok(delivery))) => filling.push(delivery, desk),
             Some(Some(Err(error))) => return Some(End::Lost(Some(error))),
             Some(None) => return Some(End::Lost(None)),
         }

@@ -43,6 +43,8 @@ async fn serve<H: Handler>(session: &mut Session, desk: &Desk, handler: &Arc<H>)
             () = session.shutdown.requested() => break End::Shutdown,
             Some(_ended) = in_hand.join_next(), if !in_hand.is_empty() => {}
             delivery = session.deliveries.next() => match delivery {
+                // Its session is over: it can't be acknowledged any more, and comes again.
+                Some(Ok(delivery)) if !delivery.acker.usable() => {}
                 Some(Ok(delivery)) => {
                     taken += 1;
                     let received = Received::new(delivery);
