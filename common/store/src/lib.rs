@@ -1,4 +1,31 @@
-//! The only SQL of the fleet. (docs to follow)
+//! The only SQL of the fleet: one [`Store`], whose methods are each one transaction or one question.
+//!
+//! A method locks, reads, asks the rules, and writes; what it decides is decided in `topup-rules`. Messages that a
+//! change wants published come back as [`OutboxMessage`]s, whose rows are committed with it.
+//!
+//! | what | where |
+//! | --- | --- |
+//! | connections, transactions, the schema | `pool`, `transaction`, `migrate` |
+//! | a batch of sends: debits, holds used, triggers, notices | `sends` |
+//! | a top-up wakes; the gateway's answer; settlement | `topups`, `settle` |
+//! | entries of the ledger that are no sends; the ledger's days | `ledger`, `partitions` |
+//! | leave to send | `holds` |
+//! | accounts: import, view, settings, saved cards, acts by hand | `import`, `accounts`, `settings`, `cards`, `adjust` |
+//! | the price list | `prices` |
+//! | notices: recorded, delivered | `notices`, `delivery` |
+//! | messages to publish; what is overdue | `outbox`, `sweep` |
+//! | for people: top-ups, an account's story, the audit | `views`, `story`, `audit` |
+//!
+//! What always holds:
+//!
+//! * Locks are taken in one order: wallets by (account, service), then holds, the account's card spacing, top-ups,
+//!   payments.
+//! * A wallet is one row, settings and open top-up included: locking it is the snapshot that is decided on.
+//! * Every effect has a permanent key of its own, so that doing it again finds it done.
+//! * Time is the database's, read after the locks are held.
+//!
+//! Deliberately absent: any wait for the world outside while a transaction is open, caches, and changes to ledger
+//! entries.
 
 mod accounts;
 mod adjust;
