@@ -51,5 +51,5 @@ pub use place::{bin_dir, build_workspace, program, stack_dir, workspace};
 pub use process::Process;
 pub use rustix::process::Signal;
 pub use space::Space;
-pub use stack::{Options, Stack};
+pub use stack::{Options, Stack, Versions};
 pub use up::{down, env_file, hold, up};

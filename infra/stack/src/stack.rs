@@ -38,6 +38,15 @@ pub struct Options {
     pub durability: Durability,
 }
 
+/// What the servers say of themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versions {
+    /// For example `3.10.8`.
+    pub rabbitmq: String,
+    /// For example `15.18`.
+    pub postgresql: String,
+}
+
 /// A private broker and database. The last clone that goes stops it and removes its data, and waits for
 /// that; should the process die instead, however suddenly, the stack's keeper notices and does the same.
 #[derive(Debug, Clone)]
@@ -112,6 +121,19 @@ impl Stack {
     /// The stack's management address is no URL.
     pub fn management(&self) -> Result<Management> {
         Management::new(self.addresses())
+    }
+
+    /// The servers' versions.
+    ///
+    /// # Errors
+    /// The broker or the database does not answer.
+    pub async fn versions(&self) -> Result<Versions> {
+        let overview = self.management()?.get("/api/overview").await?;
+        let rabbitmq = overview["rabbitmq_version"].as_str();
+        Ok(Versions {
+            rabbitmq: rabbitmq.unwrap_or("of unknown version").to_owned(),
+            postgresql: database::version(&self.addresses().database_url).await?,
+        })
     }
 
     /// A fresh, empty database and virtual host for one test or one fleet.
