@@ -1,2 +1,113 @@
-//! (to be written)
-fn main() {}
+//! `cargo demo`: sets everything up, plays the fleet's main job on sample events, and tells it as it happens.
+//!
+//! The real programs run on a broker and a database of their own; a sandbox plays the payment gateway, the SMS
+//! provider and the mail relay. Each chapter of the [`story`] checks what it tells against what the sandbox and
+//! the database saw, and the first thing that is not as told ends the demo with exit status 1.
+//!
+//! Left out: anything that only a test can show (faults, races, load). The demo waits on what happens, never on
+//! time alone, and every wait is bounded.
+
+mod broker;
+mod narrate;
+mod operator;
+mod samples;
+mod sandbox;
+mod setup;
+mod stage;
+mod story;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+use narrate::Narrator;
+use stage::{NotAsTold, Stage};
+
+/// Plays the fleet's main job on sample events, and tells it as it happens.
+#[derive(Debug, Parser)]
+#[command(name = "cargo demo", max_term_width = 100)]
+struct Cli {
+    /// Leave everything running after the story, until Ctrl-C
+    #[arg(long)]
+    keep: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the sample events, moved to the present, into target/demo/events, to publish by hand
+    Events,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut narrator = Narrator::on_stdout();
+    let result = match cli.command {
+        Some(Command::Events) => write_events(&mut narrator),
+        None => play(&mut narrator, cli.keep).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            narrator.failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn play(narrator: &mut Narrator, keep: bool) -> Result<()> {
+    let mut stage = setup::set_up(narrator).await?;
+    let played = tokio::select! {
+        played = story::tell(narrator, &mut stage) => played,
+        interrupted = tokio::signal::ctrl_c() => Err(interrupted.map_or_else(Into::into, |()| anyhow::anyhow!("stopped by Ctrl-C"))),
+    };
+    match played {
+        Ok(()) if keep => wait_for_ctrl_c(narrator, &stage).await?,
+        Ok(()) => {}
+        Err(error) => return Err(with_logs(error, &stage)),
+    }
+    stage.stop().await?;
+    setup::how_to_go_on(narrator);
+    Ok(())
+}
+
+/// Where to look, for whoever has to find out why.
+fn with_logs(error: anyhow::Error, stage: &Stage) -> anyhow::Error {
+    let logs = stage.logs().display().to_string();
+    match error.downcast::<NotAsTold>() {
+        Ok(not_as_told) => not_as_told.with_logs(logs).into(),
+        Err(error) => error.context(format!("the story broke off; logs are in {logs}")),
+    }
+}
+
+async fn wait_for_ctrl_c(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
+    setup::how_to_look_around(narrator, stage);
+    tokio::signal::ctrl_c().await.context("listening for Ctrl-C")
+}
+
+fn write_events(narrator: &mut Narrator) -> Result<()> {
+    let dir = topup_stack::workspace()
+        .join("target")
+        .join("demo")
+        .join("events");
+    let names = samples::write_events(&dir)?;
+    narrator.paragraph(
+        "The sample events, moved to the present so that they fall into the ledger's open window:",
+    );
+    for name in names {
+        narrator.command(&relative(&dir.join(name)));
+    }
+    Ok(())
+}
+
+/// A path as somebody in the workspace's root would type it.
+fn relative(path: &Path) -> String {
+    path.strip_prefix(topup_stack::workspace())
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}

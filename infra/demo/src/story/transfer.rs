@@ -1,0 +1,69 @@
+//! Chapter 4: a sub account is refilled by its main.
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use super::{MAIN, SUB, notices, told_by};
+use crate::narrate::{Moment, Narrator};
+use crate::operator;
+use crate::stage::{Stage, expect};
+
+const EVENTS: &str = "4-sub-account.ndjson";
+
+pub(super) async fn tell(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
+    let mark = stage.sandbox.mark().await?;
+    let start = Timestamp::now();
+    let published = operator::publish(&stage.fleet, &stage.events(EVENTS)).await?;
+    let (sms, mail) = notices(stage, mark).await?;
+    let sub = operator::account(&stage.fleet, SUB).await?;
+    let main = operator::account(&stage.fleet, MAIN).await?;
+    let topup = operator::last_topup(&stage.fleet, SUB).await?;
+
+    expect("the top-up's state", "succeeded", &topup.state)?;
+    expect(
+        "the balance of account 1003",
+        "520",
+        &sub.sms()?.credits.to_string(),
+    )?;
+    expect(
+        "the balance of account 1001",
+        "95",
+        &main.sms()?.credits.to_string(),
+    )?;
+    expect(
+        "charges for a transfer",
+        0,
+        stage.sandbox.charges(mark, 0).await?.len(),
+    )?;
+    expect(
+        "a top-up triggered by a transfer",
+        false,
+        main.sms()?.open_topup.is_some(),
+    )?;
+
+    let mut moments = vec![
+        Moment::new(
+            start,
+            format!("{} sends are published, 5 credits in all", published.published),
+        ),
+        Moment::new(
+            topup.requested_at,
+            "debited: 25 → 20 credits; a top-up is requested",
+        ),
+        Moment::new(
+            topup.settled_at()?,
+            format!(
+                "{} credits move: account 1001 has 595 → 95, account 1003 has 20 → 520",
+                topup.quantity
+            ),
+        ),
+    ];
+    moments.extend(told_by(&sms, &mail));
+    narrator.moments(start, moments);
+    narrator.gap();
+    narrator.outcome(
+        "No card, no price, no spacing. Account 1001 is now below its own threshold of 100, and nothing is charged: \
+         only a send triggers, and a transfer is none.",
+    );
+    Ok(())
+}
