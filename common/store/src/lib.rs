@@ -60,7 +60,10 @@ pub use cards::SavedCard;
 pub use delivery::{Contact, InvalidState, NoticeRow, NoticeState};
 pub use error::StoreError;
 pub use holds::{HoldClose, HoldGrant};
-pub use import::{AccountImport, AutoTopupImport, Change, ImportProblem, ImportRefusal, Imported, ImportedWallet, KindImport, WalletImport};
+pub use import::{
+    AccountImport, AutoTopupImport, Change, ImportProblem, ImportRefusal, Imported, ImportedWallet,
+    KindImport, WalletImport,
+};
 pub use outbox::OutboxMessage;
 pub use pool::{Store, StoreOptions};
 pub use sends::{Send, SendOutcome, SendsRecorded};
