@@ -62,7 +62,9 @@ impl Account {
     pub fn card(self, authorization_code: &str) -> Self {
         let card = json!({
             "authorization_code": authorization_code, "email": self.email, "brand": "visa", "last4": "4081",
-            "exp_month": 12, "exp_year": 2030, "signature": format!("SIG_{}", self.id),
+            "exp_month": 12, "exp_year": 2030,
+            // One code, one card: a signature stays the same for a card, whatever its code.
+            "signature": format!("SIG_{}_{authorization_code}", self.id),
         });
         self.topped_up("card").set_topup("card", card)
     }
