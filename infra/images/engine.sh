@@ -48,11 +48,15 @@ if ! command -v dockerd >/dev/null || ! command -v docker >/dev/null; then
 fi
 mkdir -p "$target"
 
+# Started through sudo, it shall answer to whoever asked for it.
+group=
+if [ -n "${SUDO_GID:-}" ]; then group="--group=$SUDO_GID"; fi
+
 # Starts an engine with the given arguments and waits until it answers or has ended.
 start() {
     say "starting dockerd $*"
     echo "--- dockerd $*" >>"$log"
-    setsid dockerd "$@" >>"$log" 2>&1 </dev/null &
+    setsid dockerd ${group:+"$group"} "$@" >>"$log" 2>&1 </dev/null &
     pid=$!
     echo "$pid" >"$pid_file"
     waited_ds=0

@@ -8,35 +8,31 @@
 //!
 //! `infra/images` makes two such images from Debian's packages, for machines that reach no registry.
 
-use std::collections::HashMap;
+mod engine;
+
 use std::env;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use testcontainers::bollard::Docker;
-use testcontainers::bollard::query_parameters::{
-    ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-};
 use testcontainers::core::IntoContainerPort as _;
-use testcontainers::core::client::docker_client_instance;
 use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt as _};
 use tokio::time::sleep;
 
 use crate::addresses::Addresses;
 use crate::database;
-use crate::home::{self, Home};
+use crate::home::Home;
 use crate::keeper::Durability;
 use crate::management::Management;
 use crate::native::{POSTGRES_USER, RABBITMQ_PLUGINS, postgres_settings, rabbitmq_settings, secret};
+
+pub(crate) use engine::clear_up;
+use engine::{Engine, HOME_LABEL};
 
 /// Longest wait for one server, its image's download not counted.
 const START_TIMEOUT: Duration = Duration::from_secs(180);
 /// Pause between two looks.
 const POLL: Duration = Duration::from_millis(100);
-/// Marks a container with its stack's directory, so that one left over can be told from one in use.
-const HOME_LABEL: &str = "topup.stack.home";
 const RABBITMQ_USER: &str = "guest";
 const RABBITMQ_PASSWORD: &str = "guest";
 const AMQP_PORT: u16 = 5672;
@@ -53,18 +49,15 @@ pub(crate) struct Containers {
 }
 
 impl Containers {
-    /// Starts both at once and waits until they serve. Where that fails or is given up, [`clear_up`] is due.
+    /// Starts both at once and waits until they serve. Where that fails or is given up,
+    /// [`clear_up`] is due.
     pub(crate) async fn start(home: &Home, durability: Durability) -> Result<(Self, Addresses)> {
-        let engine = engine().await?;
-        engine.ping().await.context(
-            "TOPUP_STACK=containers, and no container engine answers: start one (infra/images/engine.sh does), \
-             or leave TOPUP_STACK unset",
-        )?;
-        clear_up(home).await?;
+        let engine = Engine::find().await?;
+        engine.clear_up(home).await?;
         let password = secret()?;
         let ((rabbitmq, amqp), (postgres, database_url)) = tokio::try_join!(
-            start_rabbitmq(home, durability),
-            start_postgres(home, durability, &password),
+            start_rabbitmq(&engine, home, durability),
+            start_postgres(&engine, home, durability, &password),
         )?;
         let addresses = Addresses { database_url, ..amqp };
         Ok((Self { rabbitmq, postgres }, addresses))
@@ -79,43 +72,8 @@ impl Containers {
     }
 }
 
-/// Removes the containers of this stack, and of stacks whose keepers are gone.
-pub(crate) async fn clear_up(home: &Home) -> Result<()> {
-    let engine = engine().await?;
-    let filters = HashMap::from([("label".to_owned(), vec![HOME_LABEL.to_owned()])]);
-    let options = ListContainersOptionsBuilder::new()
-        .all(true)
-        .filters(&filters)
-        .build();
-    let containers = engine
-        .list_containers(Some(options))
-        .await
-        .context("listing containers")?;
-    for container in containers {
-        let owner = container
-            .labels
-            .as_ref()
-            .and_then(|labels| labels.get(HOME_LABEL))
-            .map(Path::new);
-        let is_left_over = owner.is_some_and(|owner| owner == home.path() || home::is_ended(owner));
-        if let Some(id) = container.id.filter(|_| is_left_over) {
-            let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-            engine
-                .remove_container(&id, Some(options))
-                .await
-                .context("removing a container left over")?;
-        }
-    }
-    Ok(())
-}
-
-async fn engine() -> Result<Docker> {
-    docker_client_instance()
-        .await
-        .context("finding the container engine (DOCKER_HOST)")
-}
-
 async fn start_rabbitmq(
+    engine: &Engine,
     home: &Home,
     durability: Durability,
 ) -> Result<(ContainerAsync<GenericImage>, Addresses)> {
@@ -125,6 +83,7 @@ async fn start_rabbitmq(
     // `guest` is for loopback alone unless said otherwise, and a connection from outside the container is not that.
     let settings = format!("loopback_users = none\n{}", rabbitmq_settings(durability));
     let request = request(
+        engine,
         &image,
         home,
         "rabbitmq",
@@ -140,7 +99,7 @@ async fn start_rabbitmq(
     )
     .with_copy_to("/etc/rabbitmq/conf.d/20-stack.conf", settings.into_bytes());
     let container = run(request, &image).await?;
-    let host = host(&container).await?;
+    let host = engine.host();
     let amqp = port(&container, AMQP_PORT).await?;
     let management = port(&container, MANAGEMENT_PORT).await?;
     let prometheus = port(&container, PROMETHEUS_PORT).await?;
@@ -165,6 +124,7 @@ async fn start_rabbitmq(
 }
 
 async fn start_postgres(
+    engine: &Engine,
     home: &Home,
     durability: Durability,
     password: &str,
@@ -176,13 +136,13 @@ async fn start_postgres(
     for (name, value) in postgres_settings(durability) {
         arguments.extend(["-c".to_owned(), format!("{name}={value}")]);
     }
-    let request = request(&image, home, "postgres", &[POSTGRES_PORT])
+    let request = request(engine, &image, home, "postgres", &[POSTGRES_PORT])
         .with_env_var("POSTGRES_USER", POSTGRES_USER)
         .with_env_var("POSTGRES_PASSWORD", password)
         .with_shm_size(POSTGRES_SHARED_MEMORY_BYTES)
         .with_cmd(arguments);
     let container = run(request, &image).await?;
-    let host = host(&container).await?;
+    let host = engine.host();
     let port = port(&container, POSTGRES_PORT).await?;
     let url = format!("postgres://{POSTGRES_USER}:{password}@{host}:{port}/postgres");
     until_ready(&container, "PostgreSQL", started, async || {
@@ -199,20 +159,27 @@ fn image(variable: &str, default: &str) -> String {
         .unwrap_or_else(|| default.to_owned())
 }
 
-/// A request for a container whose `ports` are published on loopback alone.
-fn request(image: &str, home: &Home, part: &str, ports: &[u16]) -> ContainerRequest<GenericImage> {
+/// A request for a container whose `ports` are published where this process reaches them, and nowhere else.
+fn request(
+    engine: &Engine,
+    image: &str,
+    home: &Home,
+    part: &str,
+    ports: &[u16],
+) -> ContainerRequest<GenericImage> {
     let (name, tag) = match image.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => (name, tag),
         Some(_) | None => (image, "latest"),
     };
+    let publish_on = engine.publish_on().map(str::to_owned);
     let mut request = ContainerRequest::from(GenericImage::new(name, tag))
         .with_container_name(format!("{}-{part}", home.instance()))
         .with_label(HOME_LABEL, home.path().display().to_string())
         .with_startup_timeout(START_TIMEOUT)
-        .with_host_config_modifier(|host| {
+        .with_host_config_modifier(move |host| {
             let bindings = host.port_bindings.iter_mut().flat_map(|ports| ports.values_mut());
             for binding in bindings.flatten().flatten() {
-                binding.host_ip = Some("127.0.0.1".to_owned());
+                binding.host_ip.clone_from(&publish_on);
             }
         });
     for port in ports {
@@ -228,20 +195,6 @@ async fn run(request: ContainerRequest<GenericImage>, image: &str) -> Result<Con
             "no container of {image}: infra/images/build.sh makes images where no registry is in reach, and its \
              --env names them"
         )
-    })
-}
-
-/// The engine's address; by number, because a name may lead elsewhere first (`localhost` to ::1).
-async fn host(container: &ContainerAsync<GenericImage>) -> Result<String> {
-    let host = container
-        .get_host()
-        .await
-        .context("asking the engine for its address")?
-        .to_string();
-    Ok(if host == "localhost" {
-        "127.0.0.1".to_owned()
-    } else {
-        host
     })
 }
 

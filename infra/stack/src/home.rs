@@ -130,9 +130,10 @@ fn clear_up(stacks: &Path) {
     }
 }
 
-/// Whether no keeper holds the stack's directory `home` any longer; one of which nothing is left is such.
+/// Whether `home` is a stack's directory that no keeper holds any longer. One that is not there may be
+/// somebody else's, on another machine.
 pub(crate) fn is_ended(home: &Path) -> bool {
-    File::open(home.join(LOCK)).is_ok_and(|lock| is_free(&lock)) || !home.exists()
+    File::open(home.join(LOCK)).is_ok_and(|lock| is_free(&lock))
 }
 
 /// Whether nobody holds a lock; a lock of ours is let go at once.

@@ -179,8 +179,12 @@ impl Stack {
         })
     }
 
-    /// Lets a process go with the stack, should this one die before it ends it.
-    pub(crate) fn guard(&self, pid: i32) -> Result<()> {
+    /// Lets a process go with the stack at the latest, also where this one dies before it can end it.
+    /// [`Process`](crate::Process)es are guarded already.
+    ///
+    /// # Errors
+    /// The stack's keeper is gone.
+    pub fn guard(&self, pid: i32) -> Result<()> {
         match started_ticks(pid) {
             Some(started_ticks) => self.tell(&Request::Guard { pid, started_ticks }),
             // It has ended already.
@@ -188,8 +192,11 @@ impl Stack {
         }
     }
 
-    /// Takes back [`Self::guard`].
-    pub(crate) fn release(&self, pid: i32) -> Result<()> {
+    /// Takes back [`Self::guard`], because the process has ended.
+    ///
+    /// # Errors
+    /// The stack's keeper is gone.
+    pub fn release(&self, pid: i32) -> Result<()> {
         self.tell(&Request::Release { pid })
     }
 

@@ -3,12 +3,15 @@
 //! Runs wherever `TOPUP_STACK` points: natively by default.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use topup_stack::{Durability, Options, Space, Stack};
 
 const SOON: Duration = Duration::from_secs(15);
+/// Packages may have to be installed first.
+const LONGEST_START: Duration = Duration::from_secs(600);
 
 async fn stack(name: &str) -> Stack {
     let options = Options {
@@ -129,42 +132,55 @@ async fn copy_of(stack: &Stack, template: &Space) -> Space {
 
 /// The user is killed without a chance to clear up: this test runs itself as that user.
 #[test]
-fn a_killed_user_takes_the_stack_along() {
+fn a_killed_user_takes_the_stack_and_its_processes_along() {
     const USER: &str = "STACK_TEST_USER_TELLS_WHERE";
     if let Some(told) = std::env::var_os(USER) {
         return be_a_user_until_killed(&PathBuf::from(told));
     }
     let told = topup_stack::stack_dir().join(format!("told-{}", std::process::id()));
     fs::create_dir_all(topup_stack::stack_dir()).expect("target/stack");
-    let mut user = std::process::Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "a_killed_user_takes_the_stack_along", "--nocapture"])
+    let mut user = Command::new(std::env::current_exe().expect("this program"))
+        .args([
+            "--exact",
+            "a_killed_user_takes_the_stack_and_its_processes_along",
+            "--nocapture",
+        ])
         .env(USER, &told)
         .spawn()
         .expect("another one of this program");
-    let files = PathBuf::from(wait_for(Duration::from_secs(300), || {
+    let text = wait_for(LONGEST_START, || {
         assert!(
             user.try_wait().expect("its state").is_none(),
             "the user ended before its stack was up"
         );
-        fs::read_to_string(&told).ok().filter(|text| !text.is_empty())
-    }));
-    assert!(files.exists());
+        fs::read_to_string(&told).ok()
+    });
+    fs::remove_file(&told).expect("the file that it told us by");
+    let (process, files) = text.split_once(' ').expect("a process and a directory");
+    let (process, files) = (PathBuf::from(format!("/proc/{process}")), PathBuf::from(files));
+    assert!(is_running(&process) && files.exists());
+
     user.kill().expect("a killed user");
     user.wait().expect("its end");
-    fs::remove_file(&told).expect("the file that it told us by");
-    wait_for(SOON, || (!files.exists()).then_some(()));
-    if !is_external() {
-        wait_for(SOON, || (servers_under(&files) == 0).then_some(()));
-    }
+    wait_for(SOON, || (!is_running(&process) && !files.exists()).then_some(()));
+    wait_for(SOON, || (servers_under(&files) == 0).then_some(()));
 }
 
 fn be_a_user_until_killed(told: &Path) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let stack = runtime.block_on(stack("test-killed"));
+    let mut process = Command::new("sleep").arg("600").spawn().expect("a process");
+    stack.guard(process.id().cast_signed()).expect("a keeper");
     let draft = told.with_extension("draft");
-    fs::write(&draft, stack.files().display().to_string()).expect("a file");
+    fs::write(&draft, format!("{} {}", process.id(), stack.files().display())).expect("a file");
     fs::rename(draft, told).expect("the file in place");
-    thread::sleep(Duration::from_secs(300));
+    // Longer than this process is let to live.
+    process.wait().expect("an end");
+}
+
+/// A process that has ended, and that nobody has waited for yet, has no command line any longer.
+fn is_running(process: &Path) -> bool {
+    fs::read(process.join("cmdline")).is_ok_and(|line| !line.is_empty())
 }
 
 /// Processes that were started with a path inside the stack's directory.
