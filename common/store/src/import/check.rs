@@ -184,7 +184,7 @@ fn between(
 
 fn check_auto_topup(auto: &AutoTopupImport, kind: AccountKind, path: &str) -> Result<(), ImportRefusal> {
     if let Err(refusal) = check_import(kind, auto.method, auto.threshold, auto.quantity) {
-        return refuse(path, ImportProblem::Settings(refusal));
+        return refuse(format!("{path}{}", blamed(refusal)), ImportProblem::Settings(refusal));
     }
     if let Some(caps) = &auto.caps {
         let (day_most, month_most) = (i64::from(i32::MAX), i64::MAX);
@@ -207,6 +207,27 @@ fn check_auto_topup(auto: &AutoTopupImport, kind: AccountKind, path: &str) -> Re
         (Method::Card, None) => require(!auto.enabled, field, ImportProblem::CardMissing),
         (Method::Transfer, Some(_)) => refuse(field, ImportProblem::CardOfTransfer),
         (Method::Transfer, None) => Ok(()),
+    }
+}
+
+/// Which of the settings a refusal is about.
+const fn blamed(refusal: SettingsRefusal) -> &'static str {
+    match refusal {
+        SettingsRefusal::MainByTransfer | SettingsRefusal::OtherMethodEnabled { .. } => ".method",
+        SettingsRefusal::NegativeThreshold | SettingsRefusal::CreditsNotAboveThreshold { .. } => ".threshold",
+        SettingsRefusal::NoQuantity
+        | SettingsRefusal::QuantityBelowThreshold
+        | SettingsRefusal::TooLarge => ".quantity",
+        SettingsRefusal::NotAgreed => ".card",
+        // Who asks: an import is nobody's wish.
+        SettingsRefusal::CardEnabledByItself
+        | SettingsRefusal::TransferEnabledByMain
+        | SettingsRefusal::CardChangedByItself
+        | SettingsRefusal::TransferChangedByMain
+        | SettingsRefusal::NothingToChange
+        | SettingsRefusal::CardDisabledByItselfOrMain
+        | SettingsRefusal::TransferDisabledByMain
+        | SettingsRefusal::NothingToDisable => "",
     }
 }
 
@@ -334,11 +355,11 @@ mod tests {
         );
         refused(
             &auto("quantity", json!(99)),
-            "field `wallets[0].auto_topup`: E4: quantity must be at least the threshold",
+            "field `wallets[0].auto_topup.quantity`: E4: quantity must be at least the threshold",
         );
         refused(
             &auto("method", json!("transfer")),
-            "field `wallets[0].auto_topup`: E1: a main account is topped up by card only",
+            "field `wallets[0].auto_topup.method`: E1: a main account is topped up by card only",
         );
         refused(
             &auto("card", Value::Null),
