@@ -16,7 +16,7 @@ const LIST_DEFAULT: &str = "50";
 /// Most rows that a list can be told to show.
 const LIST_MAX: i64 = 10_000;
 /// Most messages of one queue that are looked at: each is taken out and put back.
-const LOOK_MAX: i64 = PEEK_MAX as i64;
+const LOOK_MAX: u64 = PEEK_MAX as u64;
 /// Most messages on their way to the broker at once: beyond that, waiting for confirms gains nothing.
 const IN_FLIGHT_MAX: i64 = 10_000;
 
@@ -248,21 +248,33 @@ pub(crate) enum DeadCommand {
         #[arg(long, value_name = "QUEUE", value_parser = dead_queue)]
         queue: Option<String>,
         /// Messages of each queue, at most
-        #[arg(long, value_name = "N", default_value = LIST_DEFAULT, value_parser = clap::value_parser!(i64).range(1..=LOOK_MAX))]
-        limit: i64,
+        #[arg(long, value_name = "N", default_value = LIST_DEFAULT, value_parser = clap::value_parser!(u64).range(1..=LOOK_MAX))]
+        limit: u64,
     },
     /// Show one parked message whole
     #[command(
-        after_help = "Example:\n  fleetctl dead show 0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b --queue sms-sent"
+        after_help = "Examples:\n  fleetctl dead show 0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b\n  \
+                            fleetctl dead show --queue sms-sent --position 2"
     )]
-    Show {
-        /// As `dead list` names it
-        #[arg(value_name = "MESSAGE_ID")]
-        message_id: String,
-        /// Look in this queue alone
-        #[arg(long, value_name = "QUEUE", value_parser = dead_queue)]
-        queue: Option<String>,
-    },
+    Show(DeadShowArgs),
+}
+
+/// `fleetctl dead show`
+#[derive(Debug, Args)]
+pub(crate) struct DeadShowArgs {
+    /// As `dead list` names it
+    #[arg(
+        value_name = "MESSAGE_ID",
+        required_unless_present = "position",
+        conflicts_with = "position"
+    )]
+    pub(crate) message_id: Option<String>,
+    /// Look in this queue alone
+    #[arg(long, value_name = "QUEUE", value_parser = dead_queue)]
+    pub(crate) queue: Option<String>,
+    /// Where it stands in its queue, as `dead list` numbers it: for a message without an id
+    #[arg(long, value_name = "N", requires = "queue", value_parser = clap::value_parser!(u64).range(1..=LOOK_MAX))]
+    pub(crate) position: Option<u64>,
 }
 
 /// `+500`, `-12.5`, `3`; anything but 0.
@@ -365,6 +377,16 @@ mod tests {
             panic!("another command")
         };
         assert_eq!((args.account.get(), args.credits.milli()), (7, -3_000));
-        assert!(Cli::try_parse_from(["fleetctl", "topup", "list", "--state", "bogus"]).is_err());
+        for wrong in [
+            &["topup", "list", "--state", "bogus"][..],
+            &["dead", "show"],
+            &["dead", "show", "--position", "1"],
+            &["dead", "show", "x", "--queue", "sms-sent", "--position", "1"],
+        ] {
+            assert!(
+                Cli::try_parse_from([&["fleetctl"], wrong].concat()).is_err(),
+                "{wrong:?}"
+            );
+        }
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Left out: moving and discarding them.
 
-use crate::cli::{DeadCommand, dead_queues};
+use crate::cli::{DeadCommand, DeadShowArgs, dead_queues};
 use crate::fleet::Fleet;
-use crate::output::{Report, Side, Table, Verdict, count};
+use crate::output::{Report, Side, Table, count};
 use crate::words;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -24,6 +24,8 @@ const BODY_SHOWN_MAX_BYTES: usize = 64 * 1024;
 struct Parked {
     /// Where it lies.
     queue: String,
+    /// Where it stands there, counted from 1.
+    position: u64,
     /// Which it is.
     message_id: Option<String>,
     /// `sms-sent.v1`.
@@ -82,7 +84,7 @@ pub(crate) async fn run(fleet: &Fleet, command: &DeadCommand) -> anyhow::Result<
             )
             .await
         }
-        DeadCommand::Show { message_id, queue } => show(&broker, message_id, queue.as_deref()).await,
+        DeadCommand::Show(args) => show(&broker, args).await,
     };
     broker.close().await;
     report
@@ -101,8 +103,9 @@ async fn list(broker: &Admin, queue: Option<&str>, limit: usize) -> anyhow::Resu
         let messages = broker.count(&queue).await?.map(|count| count.messages);
         if messages.is_some_and(|messages| messages > 0) {
             let seen = broker.peek(&queue, limit).await?;
+            let numbered = (1..).zip(&seen);
             list.messages
-                .extend(seen.iter().map(|message| Parked::of(&queue, message, false)));
+                .extend(numbered.map(|(at, message)| Parked::of(&queue, at, message, false)));
         }
         list.queues.push(QueueCount { queue, messages });
     }
@@ -110,8 +113,8 @@ async fn list(broker: &Admin, queue: Option<&str>, limit: usize) -> anyhow::Resu
     Report::fine(&list, text)
 }
 
-async fn show(broker: &Admin, message_id: &str, queue: Option<&str>) -> anyhow::Result<Report> {
-    for queue in wanted(queue) {
+async fn show(broker: &Admin, args: &DeadShowArgs) -> anyhow::Result<Report> {
+    for queue in wanted(args.queue.as_deref()) {
         if broker
             .count(&queue)
             .await?
@@ -120,22 +123,29 @@ async fn show(broker: &Admin, message_id: &str, queue: Option<&str>) -> anyhow::
             continue;
         }
         let seen = broker.peek(&queue, PEEK_MAX).await?;
-        if let Some(found) = seen
-            .iter()
-            .find(|message| message.message_id.as_deref() == Some(message_id))
-        {
-            let parked = Parked::of(&queue, found, true);
+        let found = |position, message: &Seen| match args.position {
+            Some(wanted) => position == wanted,
+            None => message.message_id == args.message_id,
+        };
+        let mut numbered = (1..).zip(&seen);
+        if let Some((position, message)) = numbered.find(|(position, message)| found(*position, message)) {
+            let parked = Parked::of(&queue, position, message, true);
             let text = told_whole(&parked)?;
-            return Report::new(&parked, text, Verdict::Fine);
+            return Report::fine(&parked, text);
         }
     }
-    anyhow::bail!(
-        "no parked message has the id {message_id} (of each queue, the first {PEEK_MAX} messages were looked at)"
-    )
+    let which = match (&args.message_id, args.position) {
+        (Some(id), _) => format!("no parked message has the id {id}"),
+        (None, position) => format!(
+            "no parked message stands at position {}",
+            position.unwrap_or_default()
+        ),
+    };
+    anyhow::bail!("{which} (of each queue, the first {PEEK_MAX} messages were looked at)")
 }
 
 impl Parked {
-    fn of(queue: &str, seen: &Seen, whole: bool) -> Self {
+    fn of(queue: &str, position: u64, seen: &Seen, whole: bool) -> Self {
         let header = |name: &str| seen.headers.get(name).cloned();
         let sent_at = seen
             .timestamp_s
@@ -144,6 +154,7 @@ impl Parked {
         let text = (whole && json.is_none()).then(|| readable(&seen.body));
         Self {
             queue: queue.to_owned(),
+            position,
             message_id: seen.message_id.clone(),
             kind: seen.kind.clone(),
             reason: seen.reason().map(str::to_owned),
@@ -205,6 +216,7 @@ fn moment(at: Option<Timestamp>) -> String {
 fn told(list: &List) -> anyhow::Result<String> {
     let mut table = Table::new([
         ("QUEUE", Side::Left),
+        ("#", Side::Right),
         ("MESSAGE", Side::Left),
         ("PARKED AT", Side::Left),
         ("TRIES", Side::Right),
@@ -213,6 +225,7 @@ fn told(list: &List) -> anyhow::Result<String> {
     for message in &list.messages {
         table.row([
             message.queue.clone(),
+            message.position.to_string(),
             or_dash(message.message_id.as_deref()),
             moment(message.failed_at.or(message.sent_at)),
             message.attempts.map_or_else(|| "-".to_owned(), |n| n.to_string()),
@@ -268,7 +281,9 @@ fn told_whole(message: &Parked) -> anyhow::Result<String> {
     )?;
     line("sent by", &or_dash(message.app_id.as_deref()))?;
     line("sent at", &moment(message.sent_at))?;
-    for (name, value) in message.headers.iter().flatten() {
+    // The project's own headers are told above, in words.
+    let foreign = |name: &String| !name.starts_with("x-topup-");
+    for (name, value) in message.headers.iter().flatten().filter(|(name, _)| foreign(name)) {
         line("header", &format!("{}: {}", plain(name), cut(value)))?;
     }
     write!(
@@ -325,12 +340,12 @@ mod tests {
                     messages: None,
                 },
             ],
-            messages: vec![Parked::of("sms-sent.dead", &seen(b"{}"), false)],
+            messages: vec![Parked::of("sms-sent.dead", 1, &seen(b"{}"), false)],
         };
         assert_eq!(
             told(&list).unwrap(),
-            "QUEUE          MESSAGE  PARKED AT             TRIES  REASON\n\
-             sms-sent.dead  m-1      2026-11-22 08:15:00Z      2  S4: unknown account 9\n\
+            "QUEUE          #  MESSAGE  PARKED AT             TRIES  REASON\n\
+             sms-sent.dead  1  m-1      2026-11-22 08:15:00Z      2  S4: unknown account 9\n\
              \n\
              sms-sent.dead: 2 messages, 1 shown\n\
              notifications.dead: empty\n\
@@ -340,13 +355,13 @@ mod tests {
 
     #[test]
     fn a_message_is_shown_with_its_body_whatever_that_is() {
-        let json = told_whole(&Parked::of("q", &seen(br#"{"account_id":9}"#), true)).unwrap();
+        let json = told_whole(&Parked::of("q", 1, &seen(br#"{"account_id":9}"#), true)).unwrap();
         assert!(
             json.ends_with("body, 16 bytes:\n{\n  \"account_id\": 9\n}"),
             "{json}"
         );
         assert!(json.contains("reason     S4: unknown account 9\n"), "{json}");
-        let bytes = told_whole(&Parked::of("q", &seen(b"\xFF\x1b[2Jno"), true)).unwrap();
+        let bytes = told_whole(&Parked::of("q", 1, &seen(b"\xFF\x1b[2Jno"), true)).unwrap();
         assert!(
             bytes.ends_with("body, 7 bytes:\n\u{FFFD}\u{FFFD}[2Jno"),
             "{bytes}"

@@ -55,7 +55,7 @@ impl Fleet {
             application_name: NAME.to_owned(),
             statement_timeout_s: 0,
         };
-        Ok(Store::new(&options)?)
+        Store::new(&options).context("TOPUP__DATABASE__… can't be used")
     }
 
     /// One connection to the broker.

@@ -82,15 +82,17 @@ async fn run(fleet: &Fleet, command: &Command) -> anyhow::Result<Report> {
 
 /// Says what went wrong: one line on standard error, and the one document where JSON was asked for.
 fn failed(error: &anyhow::Error, json: bool) -> ExitCode {
+    let said = chain(error);
     // A mistake in a file begins with the file's name, so that editors find it.
-    let line = match error.downcast_ref::<Mistake>() {
-        Some(mistake) => mistake.to_string(),
-        None => format!("fleetctl: {error:#}"),
+    let line = if error.is::<Mistake>() {
+        said.clone()
+    } else {
+        format!("fleetctl: {said}")
     };
     // Nothing can be said where nobody listens.
     let _unheard = writeln!(std::io::stderr(), "{line}");
     if json {
-        let document = serde_json::json!({ "error": format!("{error:#}") });
+        let document = serde_json::json!({ "error": said });
         let _printed = Report::new(&document, "", Verdict::Wrong).and_then(|report| report.print(true));
     }
     if error.chain().any(is_setting) {
@@ -100,10 +102,45 @@ fn failed(error: &anyhow::Error, json: bool) -> ExitCode {
     }
 }
 
+/// The error and what caused it, on one line. Many libraries repeat the cause in their own words; it is said once.
+fn chain(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line = if line.is_empty() {
+                cause
+            } else {
+                format!("{line}: {cause}")
+            };
+        }
+    }
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn is_setting(cause: &(dyn std::error::Error + 'static)) -> bool {
     let unchecked = cause.downcast_ref::<CheckError>();
     let store = cause.downcast_ref::<StoreError>();
     cause.is::<SettingsError>()
         || unchecked.is_some_and(|e| matches!(e, CheckError::NoAddress | CheckError::Settings(_)))
         || store.is_some_and(|e| matches!(e, StoreError::Settings(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_and_says_each_cause_once() {
+        let error = anyhow::anyhow!("refused")
+            .context("broker h: refused")
+            .context("no connection\n to h");
+        assert_eq!(chain(&error), "no connection to h: broker h: refused");
+    }
+
+    #[test]
+    fn a_wrong_setting_is_told_apart() {
+        let wrong = anyhow::Error::from(CheckError::NoAddress).context("asked");
+        assert!(wrong.chain().any(is_setting));
+        assert!(!anyhow::anyhow!("no").chain().any(is_setting));
+    }
 }

@@ -192,7 +192,7 @@ fn how_to_go_on(done: &Published) -> Option<String> {
         &done.file
     };
     Some(format!(
-        "{stopped}\nEvery line before line {line} is done. Go on with: fleetctl publish {file} --from-line {line}"
+        "{stopped}\nEvery line before line {line} is done. When it is mended, go on with: fleetctl publish {file} --from-line {line}"
     ))
 }
 
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(
             how_to_go_on(&stopped).unwrap(),
             "events.ndjson:1734: field `credits`: is missing\n\
-             Every line before line 1734 is done. Go on with: fleetctl publish events.ndjson --from-line 1734"
+             Every line before line 1734 is done. When it is mended, go on with: fleetctl publish events.ndjson --from-line 1734"
         );
         let piped = Published {
             file: STANDARD_INPUT.to_owned(),
