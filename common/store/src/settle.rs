@@ -1,10 +1,10 @@
 //! Settlement: the one transaction that a payment's result goes through, whatever its source.
 
 use crate::outbox::OutboxMessage;
-use crate::topups::{self, TopupPolicy, apply, lock_spacing, lock_topup, release_spacing};
+use crate::topups::{self, apply, lock_spacing, lock_topup, release_spacing};
 use crate::transaction::Tx;
 use crate::{Store, StoreError, locks, notices, rows};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use topup_rules::account::Wallet;
 use topup_rules::ids::{AccountId, Reference, TopupId, WalletKey};
 use topup_rules::message::PaymentResult;
@@ -12,6 +12,15 @@ use topup_rules::money::Money;
 use topup_rules::notices as texts;
 use topup_rules::settle::{Already, Misfit, PaymentIntent, Settlement, settle};
 use topup_rules::topup::{PaymentState, Topup, TopupState};
+
+/// What the platform decided about settling.
+#[derive(Debug, Clone, Copy)]
+pub struct SettlementPolicy {
+    /// Least time between two card top-ups of an account (C1): the next one's moment counts from here.
+    pub card_spacing: SignedDuration,
+    /// Definite failures in a row that disable (C7).
+    pub failures_to_disable: u32,
+}
 
 /// What became of a payment's result.
 #[derive(Debug)]
@@ -48,7 +57,7 @@ impl Store {
     pub async fn settle_payment(
         &self,
         result: &PaymentResult,
-        policy: &TopupPolicy,
+        policy: &SettlementPolicy,
     ) -> Result<Settled, StoreError> {
         self.transact(|tx| async move { settle_in(&tx, result, policy).await })
             .await
@@ -64,7 +73,11 @@ struct Snapshot {
     now: Timestamp,
 }
 
-async fn settle_in(tx: &Tx, result: &PaymentResult, policy: &TopupPolicy) -> Result<Settled, StoreError> {
+async fn settle_in(
+    tx: &Tx,
+    result: &PaymentResult,
+    policy: &SettlementPolicy,
+) -> Result<Settled, StoreError> {
     let Some(snapshot) = lock(tx, &result.reference).await? else {
         return Ok(Settled::Missing);
     };
@@ -159,7 +172,7 @@ async fn credit(
     snapshot: &Snapshot,
     result: &PaymentResult,
     late: bool,
-    policy: &TopupPolicy,
+    policy: &SettlementPolicy,
 ) -> Result<Vec<OutboxMessage>, StoreError> {
     let Snapshot { topup, now, .. } = snapshot;
     let balance = apply::credit(tx, topup, topup.quantity, *now).await?;
@@ -195,7 +208,7 @@ async fn fail(
     result: &PaymentResult,
     disable: bool,
     reason: &str,
-    policy: &TopupPolicy,
+    policy: &SettlementPolicy,
 ) -> Result<Vec<OutboxMessage>, StoreError> {
     let Snapshot { topup, now, .. } = snapshot;
     apply::fail_wallet(tx, topup, disable.then_some(reason), *now).await?;
