@@ -7,6 +7,8 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -14,6 +16,10 @@ use crate::place;
 
 /// Directories of ended stacks that are kept for their logs; older ones are removed.
 const KEPT: usize = 8;
+/// Looks at a lock that is held before it counts as taken.
+const LOOKS: u32 = 5;
+/// Pause between two looks.
+const LOOK_PAUSE: Duration = Duration::from_millis(10);
 /// The file whose lock the keeper holds.
 pub(crate) const LOCK: &str = "lock";
 const DATA: &str = "data";
@@ -37,7 +43,8 @@ impl Home {
         let path = stacks.join(&instance);
         fs::create_dir_all(path.join(LOGS)).with_context(|| format!("making {}", path.display()))?;
         let lock = File::create(path.join(LOCK)).context("making the stack's lock file")?;
-        lock.try_lock().context("locking the stack's directory")?;
+        // At most until somebody who looks whether it is free has looked.
+        lock.lock().context("locking the stack's directory")?;
         // A process id comes round again; what its last owner left is of no use.
         remove_data(&path);
         fs::create_dir_all(path.join(DATA)).context("making the stack's data directory")?;
@@ -118,7 +125,8 @@ fn clear_up(stacks: &Path) {
         let Ok(lock) = File::open(entry.path().join(LOCK)) else {
             continue;
         };
-        if is_free(&lock) {
+        // Held while removing: its keeper may be about to start.
+        if lock.try_lock().is_ok() {
             remove_data(&entry.path());
             let modified = lock.metadata().and_then(|metadata| metadata.modified());
             ended.push((modified.unwrap_or(std::time::UNIX_EPOCH), entry.path()));
@@ -156,13 +164,18 @@ impl Sole {
             .read(true)
             .write(true)
             .open(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Ok(None),
-            Err(fs::TryLockError::Error(error)) => return Err(error),
+        for _ in 0..LOOKS {
+            match file.try_lock() {
+                Ok(()) => {
+                    fs::write(path, std::process::id().to_string())?;
+                    return Ok(Some(Self { _file: file }));
+                }
+                // Perhaps only by somebody who looks whether it is free.
+                Err(fs::TryLockError::WouldBlock) => thread::sleep(LOOK_PAUSE),
+                Err(fs::TryLockError::Error(error)) => return Err(error),
+            }
         }
-        fs::write(path, std::process::id().to_string())?;
-        Ok(Some(Self { _file: file }))
+        Ok(None)
     }
 
     /// The id of the process that holds the lock at `path`, if one does.
