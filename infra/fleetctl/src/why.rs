@@ -86,8 +86,12 @@ fn told(account: AccountId, story: &[StoryLine]) -> anyhow::Result<String> {
     }
     let mut about = None;
     for line in past {
-        // A heading wherever another top-up or wallet is spoken of.
-        if about != Some((line.service, line.topup_id)) {
+        // A heading wherever another top-up or wallet is spoken of. What concerns the whole wallet (a notice, a
+        // disablement) stands with the top-up that it happened with.
+        let goes_on = about.is_some_and(|(service, topup)| {
+            line.service == service && (line.topup_id.is_none() || line.topup_id == topup)
+        });
+        if !goes_on {
             about = Some((line.service, line.topup_id));
             writeln!(text, "\n{}", heading(line, &numbered))?;
         }
@@ -503,6 +507,37 @@ mod tests {
         ] {
             assert!(text.contains(sentence), "{sentence}\n{text}");
         }
+    }
+
+    #[test]
+    fn what_concerns_the_wallet_stands_with_the_top_up_that_it_happened_with() {
+        let disabled = |second| {
+            line(
+                second,
+                None,
+                Fact::Disabled {
+                    reason: "Declined".to_owned(),
+                },
+            )
+        };
+        let failed = Fact::Ended {
+            state: TopupState::Failed,
+            credits: None,
+            reason: None,
+            settled_by: None,
+        };
+        let text = told_of(&[
+            disabled(0),
+            requested(1, 5),
+            disabled(1),
+            line(1, Some(1), failed),
+        ]);
+        let headings: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.starts_with(' ') && !line.is_empty())
+            .collect();
+        let top_up = "top-up 1 of the sms wallet (00000000-0000-0000-0000-000000000001)";
+        assert_eq!(headings, ["account 1001", "the sms wallet", top_up]);
     }
 
     #[test]
