@@ -5,22 +5,7 @@ use topup_gateways::SetupError;
 use topup_gateways::mail::{Mail, MailRelay, SmtpRelay, SmtpSettings};
 use topup_gateways::sent::Sent;
 use topup_gateways::sms::{RestSms, SmsProvider};
-use topup_gateways::texts::TextError;
 use topup_runtime::{Settings, SettingsError};
-
-/// Why the worker can't start.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupFailure {
-    /// A setting is missing.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// A setting is of no use to a carrier's client.
-    #[error(transparent)]
-    Carrier(#[from] SetupError),
-    /// A template can't be compiled.
-    #[error(transparent)]
-    Texts(#[from] TextError),
-}
 
 /// Who carries notices.
 #[derive(Debug)]
@@ -30,21 +15,22 @@ pub(crate) struct Carriers {
 }
 
 impl Carriers {
-    pub(crate) fn new(settings: &Settings) -> Result<Self, SetupFailure> {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let unusable = |of: &str, error: &SetupError| SettingsError::about(of, &error.to_string());
         let sms = RestSms::new(
             settings.sms.url()?.as_str(),
             settings.sms.api_key()?.clone(),
             settings.sms.timeout,
-        )?;
+        );
         let mail = SmtpRelay::new(SmtpSettings {
             url: settings.smtp.url()?.expose_secret(),
             from: settings.smtp.from()?,
             ca_file: settings.smtp.ca_file.as_deref(),
             timeout: settings.smtp.timeout,
-        })?;
+        });
         Ok(Self {
-            sms: SmsProvider::Rest(sms),
-            mail: MailRelay::Smtp(mail),
+            sms: SmsProvider::Rest(sms.map_err(|error| unusable("sms", &error))?),
+            mail: MailRelay::Smtp(mail.map_err(|error| unusable("smtp", &error))?),
         })
     }
 

@@ -15,7 +15,8 @@ use topup_rules::retry::{NextTry, RetryPolicy};
 use topup_runtime::{Failure, Handler, Meta, Outcome, Process};
 use topup_store::{NoticeRow, NoticeState, Store};
 
-pub use carriers::SetupFailure;
+/// Why the worker can't start: a setting, or a template that can't be compiled.
+pub type SetupFailure = Box<dyn std::error::Error + Send + Sync>;
 
 /// The worker's name, and its queue's.
 pub const NAME: &str = "notifications";

@@ -1,6 +1,6 @@
 //! The process `notifications`.
 
-use notifications::{NAME, NotificationsHandler};
+use notifications::{NAME, NotificationsHandler, SetupFailure};
 use std::process::ExitCode;
 use topup_runtime::{Process, consume, run};
 
@@ -8,6 +8,6 @@ fn main() -> ExitCode {
     run(NAME, async |process: Process| {
         let handler = NotificationsHandler::new(&process)?;
         consume::each(&process, &process.settings.notifications, handler).await;
-        anyhow::Ok(())
+        Ok::<(), SetupFailure>(())
     })
 }

@@ -16,10 +16,8 @@ use topup_rules::ids::WalletKey;
 use topup_rules::message::TopupRequested;
 use topup_rules::retry::RetryPolicy;
 use topup_rules::topup::TopupState;
-use topup_runtime::{Failure, Handler, Meta, Outbox, Outcome, Process};
+use topup_runtime::{Failure, Handler, Meta, Outbox, Outcome, Process, SettingsError};
 use topup_store::{Answer, ChargeIntent, GatewayCall, OutboxMessage, Store, TopupPolicy, Woken};
-
-pub use policy::SetupFailure;
 
 /// The worker's name, and its queue's.
 pub const NAME: &str = "topup-requested";
@@ -43,7 +41,7 @@ impl TopupRequestedHandler {
     ///
     /// # Errors
     /// Names the setting that is missing or unusable.
-    pub fn new(process: &Process) -> Result<Self, SetupFailure> {
+    pub fn new(process: &Process) -> Result<Self, SettingsError> {
         let gateway = policy::gateway(&process.settings)?;
         Ok(Self {
             store: process.store.clone(),

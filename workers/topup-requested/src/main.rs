@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 use topup_requested::{NAME, TopupRequestedHandler};
-use topup_runtime::{Process, consume, run};
+use topup_runtime::{Process, SettingsError, consume, run};
 
 fn main() -> ExitCode {
     run(NAME, async |process: Process| {
         let handler = TopupRequestedHandler::new(&process)?;
         consume::each(&process, &process.settings.topup_requested, handler).await;
-        anyhow::Ok(())
+        Ok::<(), SettingsError>(())
     })
 }

@@ -1,30 +1,20 @@
 //! Settings into what the handler works with.
 
-use topup_gateways::SetupError;
 use topup_gateways::payment::PaymentGateway;
 use topup_gateways::paystack::{Paystack, PaystackSettings};
 use topup_runtime::{Settings, SettingsError};
 use topup_store::TopupPolicy;
 
-/// Why the worker can't start.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupFailure {
-    /// A setting is missing.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// A setting is of no use to the gateway's client.
-    #[error(transparent)]
-    Gateway(#[from] SetupError),
-}
-
 /// The payment gateway of the settings.
-pub(crate) fn gateway(settings: &Settings) -> Result<PaymentGateway, SetupFailure> {
+pub(crate) fn gateway(settings: &Settings) -> Result<PaymentGateway, SettingsError> {
     let paystack = &settings.paystack;
-    Ok(PaymentGateway::Paystack(Paystack::new(PaystackSettings {
+    let client = Paystack::new(PaystackSettings {
         url: paystack.url.as_str(),
         secret_key: paystack.secret_key()?.clone(),
         timeout: paystack.timeout,
-    })?))
+    });
+    let client = client.map_err(|unusable| SettingsError::about("paystack", &unusable.to_string()))?;
+    Ok(PaymentGateway::Paystack(client))
 }
 
 /// What the platform decided, with the gateway that charges.
