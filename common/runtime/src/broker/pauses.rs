@@ -1,6 +1,6 @@
 //! Pauses between tries of what is ours: connecting, publishing again, asking the database for a sign of life.
 //!
-//! The only module that uses the `backoff` crate, behind a type of ours (see `deny.toml`). Pauses of messages are a
+//! The only module that uses the `backoff` crate, behind a type of ours (see `.cargo/deny.toml`). Pauses of messages are a
 //! rule, pure, and stand in `topup_rules::retry`.
 
 use backoff::ExponentialBackoffBuilder;
