@@ -285,7 +285,9 @@ fn settings(
     options: &FleetOptions,
 ) -> Result<BTreeMap<String, String>> {
     let smtp = sandbox.smtp().context("the sandbox named no SMTP address")?;
-    let defaults: [(&str, String); 13] = [
+    let defaults: [(&str, String); 14] = [
+        // With it, a worker looks at its queues' effective settings before it consumes.
+        ("AMQP__MANAGEMENT_URL", space.management_url().to_owned()),
         ("AMQP__URL", space.amqp_url().to_owned()),
         ("DATABASE__URL", space.database_url().to_owned()),
         ("HTTP__LISTEN", "127.0.0.1:0".to_owned()),
