@@ -3,7 +3,7 @@
 use crate::StoreError;
 use crate::outbox::{self, Draft, OutboxMessage};
 use crate::transaction::Tx;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use topup_rules::message::{Channel, Notification};
 use topup_rules::notices::{NoticeDraft, Routing, route};
 use uuid::Uuid;
@@ -15,40 +15,53 @@ pub(crate) async fn request(
     drafts: &[NoticeDraft],
     traceparent: Option<&str>,
 ) -> Result<Vec<OutboxMessage>, StoreError> {
+    let traced: Vec<_> = drafts.iter().map(|draft| (draft, traceparent)).collect();
+    request_traced(tx, &traced).await
+}
+
+/// The same for drafts of different causes, each with the trace that it is part of.
+pub(crate) async fn request_traced(
+    tx: &Tx,
+    drafts: &[(&NoticeDraft, Option<&str>)],
+) -> Result<Vec<OutboxMessage>, StoreError> {
     if drafts.is_empty() {
         return Ok(Vec::new());
     }
     let contacts = contacts(tx, drafts).await?;
     let mut rows = Rows::default();
     let mut notifications = Vec::new();
-    for draft in drafts {
+    for &(draft, traceparent) in drafts {
         let (has_mobile, has_email) = contacts.get(&draft.account.get()).copied().unwrap_or_default();
         for (channel, routing) in route(has_mobile, has_email) {
             let id = draft.id(channel);
             rows.push(draft, id, channel, &routing);
             if routing == Routing::Send {
-                notifications.push(Notification {
+                let notification = Notification {
                     notification_id: id,
                     account_id: draft.account,
                     channel,
                     template: draft.template,
                     params: draft.params.clone(),
-                });
+                };
+                notifications.push((notification, traceparent));
             }
         }
     }
     let recorded = rows.insert(tx).await?;
     let messages = notifications
         .iter()
-        .filter(|n| recorded.contains(&n.notification_id))
-        .map(|n| Ok(Draft::new(n.account_id, n)?.traced(traceparent)))
+        .filter(|(n, _)| recorded.contains(&n.notification_id))
+        .map(|(n, traceparent)| Ok(Draft::new(n.account_id, n)?.traced(*traceparent)))
         .collect::<Result<Vec<_>, StoreError>>()?;
     outbox::write(tx, messages).await
 }
 
 /// Whether each account has a mobile number and an e-mail address.
-async fn contacts(tx: &Tx, drafts: &[NoticeDraft]) -> Result<HashMap<i64, (bool, bool)>, StoreError> {
-    let accounts: Vec<i64> = drafts.iter().map(|d| d.account.get()).collect();
+async fn contacts(
+    tx: &Tx,
+    drafts: &[(&NoticeDraft, Option<&str>)],
+) -> Result<HashMap<i64, (bool, bool)>, StoreError> {
+    let accounts: Vec<i64> = drafts.iter().map(|(draft, _)| draft.account.get()).collect();
     let rows = tx
         .query(
             "SELECT account_id, mobile IS NOT NULL, email IS NOT NULL FROM accounts WHERE account_id = ANY($1)",
@@ -91,7 +104,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The ids of those that were not there before.
-    async fn insert(&self, tx: &Tx) -> Result<Vec<Uuid>, StoreError> {
+    async fn insert(&self, tx: &Tx) -> Result<HashSet<Uuid>, StoreError> {
         let rows = tx
             .query(
                 "INSERT INTO notices (account_id, notification_id, cause, template, channel, params, state, detail, ended_at)

@@ -232,8 +232,13 @@ async fn record(
     done.low_credit = decided.low_credit.len();
     wallets::write(tx, &debits, &decided.requests).await?;
     done.outbox = request_topups(tx, &decided.requests, now).await?;
+    let low_credit: Vec<_> = decided
+        .low_credit
+        .iter()
+        .map(|(draft, cause)| (draft, cause.send.traceparent.as_deref()))
+        .collect();
     done.outbox
-        .extend(notices::request(tx, &decided.low_credit, None).await?);
+        .extend(notices::request_traced(tx, &low_credit).await?);
     Ok(done)
 }
 
@@ -285,14 +290,15 @@ pub(crate) struct Request {
     traceparent: Option<String>,
 }
 
-struct Decided {
+struct Decided<'a> {
     requests: Vec<Request>,
-    low_credit: Vec<NoticeDraft>,
+    /// Each with the send that crossed the threshold.
+    low_credit: Vec<(NoticeDraft, &'a Admitted<'a>)>,
     below_zero: usize,
 }
 
 /// Asks the rules, wallet by wallet.
-fn decide(debits: &[Debit<'_>]) -> Decided {
+fn decide<'a>(debits: &[Debit<'a>]) -> Decided<'a> {
     let mut decided = Decided {
         requests: Vec::new(),
         low_credit: Vec::new(),
@@ -324,13 +330,14 @@ fn decide(debits: &[Debit<'_>]) -> Decided {
             }
         }
         if low_credit::crossed(*before, wallet.balance, wallet.low_credit_threshold) {
-            let cause = reached_by(wallet.low_credit_threshold).key.uuid().to_string();
-            decided.low_credit.push(topup_rules::notices::low_credit(
+            let cause = reached_by(wallet.low_credit_threshold);
+            let draft = topup_rules::notices::low_credit(
                 wallet.key,
                 wallet.balance,
                 wallet.low_credit_threshold,
-                &cause,
-            ));
+                &cause.key.uuid().to_string(),
+            );
+            decided.low_credit.push((draft, cause));
         }
     }
     decided
