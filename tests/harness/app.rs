@@ -15,7 +15,7 @@ use super::events::Event;
 use super::outside::Outside;
 use super::patience::eventually;
 use super::prices::{Price, sample_prices};
-use super::rows::{Busy, Rows};
+use super::rows::{Busy, Rows, TopupRow};
 use super::shared;
 use super::views::AccountView;
 
@@ -256,6 +256,23 @@ impl App {
         })
         .await;
         reached.with_context(|| format!("there are {}", last.map_or_else(String::new, |it| it.to_string())))
+    }
+
+    /// Waits until the newest top-up of a wallet stands in one of these states.
+    ///
+    /// # Errors
+    /// It did not in time; where it stands instead, is in the error.
+    pub async fn topup_in(&self, id: i64, service: &str, states: &[&str]) -> Result<TopupRow> {
+        let mut last = None;
+        let found = eventually(&format!("a {service} top-up of {id} in {states:?}"), async || {
+            let topups = self.rows.topups(id).await?;
+            last = topups.into_iter().rfind(|topup| topup.service == service);
+            Ok(last
+                .clone()
+                .filter(|topup| states.contains(&topup.state.as_str())))
+        })
+        .await;
+        found.with_context(|| format!("there is {last:?}"))
     }
 
     /// Waits until every queue of the running workers is drained and nothing is on its way, delayed messages

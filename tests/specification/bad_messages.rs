@@ -258,6 +258,54 @@ async fn headers_that_a_sender_made_up_travel_no_further() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_is_no_message_or_about_nothing_is_parked_beside_each_queue() -> Result<()> {
+    let app = App::start(AppOptions::whole()).await?;
+    let id = Uuid::now_v7().to_string();
+    let now = Timestamp::now().to_string();
+    let about_nothing = [
+        (
+            "topup-requested",
+            json!({"topup_id": id, "account_id": 1001, "requested_at": now}),
+            "no top-up",
+        ),
+        (
+            "payment-results",
+            json!({
+                "reference": format!("topup-1001-{id}"), "gateway": "paystack", "status": "success",
+                "amount_minor": 100, "currency": "ZAR", "source": "webhook", "mode": "test", "occurred_at": now,
+            }),
+            "no payment",
+        ),
+        (
+            "notifications",
+            json!({
+                "notification_id": id, "account_id": 1001, "channel": "sms", "template": "low-credit",
+                "params": {},
+            }),
+            "no notice",
+        ),
+    ];
+    for (queue, body, words) in about_nothing {
+        let kind = format!("{queue}.v1");
+        let of_queue = |body: String| raw(body).kind(Some(&kind));
+        app.broker
+            .publish_to(queue, [of_queue("hello".to_owned()), of_queue(body.to_string())])
+            .await?;
+        let parked = app.broker.dead(queue, 2).await?;
+        for words in ["not JSON", words] {
+            let found = parked.iter().find(|it| it.reason().contains(words));
+            let found = found.with_context(|| format!("{queue}: nothing says {words:?}: {parked:?}"))?;
+            assert_eq!(
+                found.headers.get("x-topup-queue").map(String::as_str),
+                Some(queue)
+            );
+            assert_eq!(found.kind.as_deref(), Some(kind.as_str()));
+        }
+    }
+    app.finish().await
+}
+
+#[tokio::test]
 async fn a_sender_s_slip_in_the_routing_key_is_kept() -> Result<()> {
     let app = App::start(only_sends()).await?;
     app.broker

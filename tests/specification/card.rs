@@ -1,24 +1,10 @@
-//! C4–C9, C12: what is charged, and what follows from each answer of the gateway.
+//! C4–C7, C12, E7: what is charged, and what follows from each answer of the gateway that settles it.
 
 use anyhow::{Context as _, Result};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use topup_tests::{
-    App, AppOptions, Mail, Price, Sms, TopupRow, event, eventually, main_account, raw, sample_prices,
-};
-
-/// A wallet's one top-up, once it stands in one of these states.
-async fn topup_in(app: &App, account: i64, service: &str, states: &[&str]) -> Result<TopupRow> {
-    eventually(
-        &format!("a {service} top-up of {account} in {states:?}"),
-        async || {
-            let topups = app.rows.topups(account).await?;
-            let last = topups.into_iter().rfind(|topup| topup.service == service);
-            Ok(last.filter(|topup| states.contains(&topup.state.as_str())))
-        },
-    )
-    .await
-}
+use topup_store::SettingsChange;
+use topup_tests::{App, AppOptions, Mail, Price, Sms, event, main_account, sms_wallet, store_on};
 
 fn number_of(account: i64) -> String {
     format!("2782{account:07}")
@@ -48,7 +34,7 @@ async fn an_approved_charge_is_credited_once_and_told_by_one_sms_and_one_mail() 
     assert_eq!(charges[0].amount, Some(35_247));
     assert_eq!(charges[0].email.as_deref(), Some("account-1001@example.com"));
     let captures = app.outside.captures(1).await?;
-    let topup = topup_in(&app, 1001, "sms", &["succeeded"]).await?;
+    let topup = app.topup_in(1001, "sms", &["succeeded"]).await?;
     assert_eq!(captures[0].reference, format!("topup-1001-{}", topup.topup_id));
     assert_eq!(
         (captures[0].amount, captures[0].currency.as_str()),
@@ -76,13 +62,13 @@ async fn an_approved_charge_is_credited_once_and_told_by_one_sms_and_one_mail() 
 
 #[tokio::test]
 async fn the_price_when_it_was_requested_is_what_is_charged() -> Result<()> {
-    let app = App::start(AppOptions::whole().spacing("3s")).await?;
+    let app = App::start(AppOptions::whole().spacing("5s")).await?;
     app.import(&[main_account(1001).credits(150).card("AUTH_ok")])
         .await?;
     app.send(&[event(1001).credits(50)]).await?;
     app.balance_becomes(1001, "sms", "600").await?;
     app.send(&[event(1001).credits(500)]).await?;
-    topup_in(&app, 1001, "sms", &["scheduled"]).await?;
+    app.topup_in(1001, "sms", &["scheduled"]).await?;
     app.list_prices(&[Price::of("sms", "ZAR", "100")]).await?;
     let captures = app.outside.captures(2).await?;
     assert_eq!(captures[1].amount, 35_247);
@@ -180,125 +166,6 @@ async fn where_two_failures_in_a_row_disable_the_first_only_tells() -> Result<()
 }
 
 #[tokio::test]
-async fn an_outcome_that_is_not_known_stays_open_and_disables_nothing() -> Result<()> {
-    let app = App::start(
-        AppOptions::whole()
-            .spacing("1s")
-            .setting("PAYSTACK__TIMEOUT", "1s"),
-    )
-    .await?;
-    let cards = [
-        (1001, "AUTH_pending", "pending"),
-        (1002, "AUTH_timeout", "unknown"),
-        (1003, "AUTH_5xx", "unknown"),
-        (1004, "AUTH_lost", "unknown"),
-    ];
-    app.import(&cards.map(|(id, card, _)| {
-        main_account(id)
-            .credits(150)
-            .card(card)
-            .whatsapp()
-            .credits(150)
-            .card("AUTH_ok")
-    }))
-    .await?;
-    app.send(&cards.map(|(id, _, _)| event(id).credits(50))).await?;
-    for (account, card, state) in cards {
-        topup_in(&app, account, "sms", &[state]).await.context(card)?;
-    }
-    // Further sends join it, and the account's other wallet waits for it.
-    app.send(&cards.map(|(id, _, _)| event(id))).await?;
-    app.send(&cards.map(|(id, _, _)| event(id).service("whatsapp").credits(50)))
-        .await?;
-    app.sends_recorded(12).await?;
-    for (account, card, state) in cards {
-        let waits = topup_in(&app, account, "whatsapp", &["scheduled"])
-            .await
-            .context(card)?;
-        let topups = app.rows.topups(account).await?;
-        assert_eq!(topups.len(), 2, "{card}");
-        assert_eq!(waits.waits_for, Some(topups[0].topup_id), "{card}");
-        let account = app.account(account).await?;
-        let wallet = account.wallet("sms")?;
-        assert!(wallet.is_enabled(), "{card} was disabled");
-        assert_eq!(
-            wallet.open_topup.as_ref().map(|topup| topup.state.as_str()),
-            Some(state),
-            "{card}"
-        );
-        assert_eq!(wallet.credits.to_string(), "99", "{card}");
-    }
-    app.wait_until_idle().await?;
-    assert_eq!(app.outside.charges(4).await?.len(), 4, "charged again");
-    assert!(app.rows.notices().await?.is_empty());
-    app.finish().await
-}
-
-#[tokio::test]
-async fn our_own_trouble_with_the_gateway_is_tried_again_with_the_same_reference_until_it_is_over()
--> Result<()> {
-    let app = App::start(
-        AppOptions::whole()
-            .setting("TOPUP_REQUESTED__RETRY_FIRST", "1s")
-            .setting("TOPUP_REQUESTED__RETRY_MAX", "1s"),
-    )
-    .await?;
-    app.import(&[main_account(1001).credits(150).card("AUTH_ok")])
-        .await?;
-    app.outside.trouble(json!({"status": 401, "calls": 1})).await?;
-    app.send(&[event(1001).credits(50)]).await?;
-    app.outside.charges(1).await?;
-    app.outside.trouble(json!({"status": 429, "calls": 2})).await?;
-    let charges = app.outside.charges(4).await?;
-    let captures = app.outside.captures(1).await?;
-    for charge in &charges {
-        assert_eq!(charge.reference.as_deref(), Some(captures[0].reference.as_str()));
-    }
-    app.balance_becomes(1001, "sms", "600").await?;
-    app.outside.sms(1).await?;
-    app.outside.mail(1).await?;
-    app.wait_until_idle().await?;
-    assert_eq!(app.outside.captures(1).await?.len(), 1);
-    assert!(app.account(1001).await?.wallet("sms")?.is_enabled());
-    let notices = app.rows.notices().await?;
-    assert!(
-        notices.iter().all(|notice| notice.template == "topup-succeeded"),
-        "{notices:?}"
-    );
-    app.finish().await
-}
-
-#[tokio::test]
-async fn a_topup_without_a_listed_price_waits_and_is_charged_once_one_is_listed() -> Result<()> {
-    let app = App::start(AppOptions::whole().prices(Vec::new())).await?;
-    app.import(&[main_account(1001).credits(150).card("AUTH_ok")])
-        .await?;
-    app.send(&[event(1001).credits(50)]).await?;
-    let waiting = topup_in(&app, 1001, "sms", &["scheduled"]).await?;
-    let reason = waiting.reason.as_deref().unwrap_or_default();
-    assert!(reason.contains("no price"), "{reason}");
-    assert!(waiting.due_at.is_some(), "it waits for nothing");
-    app.wait_until_idle().await?;
-    assert!(app.outside.charges(0).await?.is_empty());
-    assert!(app.account(1001).await?.wallet("sms")?.is_enabled());
-
-    app.list_prices(&sample_prices()).await?;
-    // Its message comes back by itself after a minute; here somebody is less patient.
-    let wake_up = raw(json!({
-        "topup_id": waiting.topup_id, "account_id": 1001, "service": "sms",
-        "requested_at": waiting.requested_at.to_string(),
-    })
-    .to_string());
-    app.broker
-        .publish_to("topup-requested", [wake_up.kind(Some("topup-requested.v1"))])
-        .await?;
-    let captures = app.outside.captures(1).await?;
-    assert_eq!(captures[0].amount, 35_247);
-    app.balance_becomes(1001, "sms", "600").await?;
-    app.finish().await
-}
-
-#[tokio::test]
 async fn a_wallet_whose_card_is_gone_fails_without_asking_the_gateway() -> Result<()> {
     let app = App::start(AppOptions::whole()).await?;
     app.import(&[main_account(1001).credits(150).card("AUTH_ok")])
@@ -322,7 +189,12 @@ async fn a_wallet_whose_card_is_gone_fails_without_asking_the_gateway() -> Resul
 
 #[tokio::test]
 async fn a_topup_beyond_the_day_s_cap_is_skipped_and_told_once() -> Result<()> {
-    let app = App::start(AppOptions::whole().spacing("1s")).await?;
+    let app = App::start(
+        AppOptions::whole()
+            .spacing("1s")
+            .setting("RULES__TIME_ZONE", &where_it_is_noon()),
+    )
+    .await?;
     app.import(&[main_account(1001).credits(150).card("AUTH_ok").topups_per_day(1)])
         .await?;
     app.send(&[event(1001).credits(50)]).await?;
@@ -331,7 +203,7 @@ async fn a_topup_beyond_the_day_s_cap_is_skipped_and_told_once() -> Result<()> {
         app.send(&[event(1001).credits(300)]).await?;
         app.send(&[event(1001).credits(300)]).await?;
         app.sends_recorded(1 + 2 * further).await?;
-        let topup = topup_in(&app, 1001, "sms", &["skipped"]).await?;
+        let topup = app.topup_in(1001, "sms", &["skipped"]).await?;
         assert!(
             topup
                 .reason
@@ -352,5 +224,36 @@ async fn a_topup_beyond_the_day_s_cap_is_skipped_and_told_once() -> Result<()> {
         "{notices:?}"
     );
     assert!(app.account(1001).await?.wallet("sms")?.is_enabled());
+    app.finish().await
+}
+
+/// A time zone whose day does not end during a test.
+fn where_it_is_noon() -> String {
+    let hour = jiff::tz::TimeZone::UTC.to_datetime(Timestamp::now()).hour();
+    match 12 - hour {
+        // POSIX counts zones westwards.
+        ahead @ 0.. => format!("Etc/GMT-{ahead}"),
+        behind => format!("Etc/GMT+{}", -behind),
+    }
+}
+
+#[tokio::test]
+async fn a_charge_that_is_with_the_gateway_when_it_is_disabled_is_settled_by_its_result() -> Result<()> {
+    let app = App::start(AppOptions::whole()).await?;
+    app.import(&[main_account(1001).credits(150).card("AUTH_ok")])
+        .await?;
+    app.outside.post("latency", &json!({"ms": 2_000})).await?;
+    app.send(&[event(1001).credits(50)]).await?;
+    app.topup_in(1001, "sms", &["charging"]).await?;
+    let wallet = sms_wallet(1001);
+    let disabled = store_on(app.space())?
+        .disable_auto_topup(wallet, wallet.account, "on holiday")
+        .await?;
+    assert!(matches!(disabled, SettingsChange::Done(_)), "{disabled:?}");
+    app.balance_becomes(1001, "sms", "600").await?;
+    app.outside.sms(1).await?;
+    app.outside.mail(1).await?;
+    let account = app.account(1001).await?;
+    assert_eq!(account.wallet("sms")?.disabled_reason(), Some("on holiday"));
     app.finish().await
 }

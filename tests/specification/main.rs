@@ -4,9 +4,16 @@
 //! processes on a broker and a database of their own. What a rule decides by itself is told, and tested, in
 //! `common/rules`; here stands what only queues, transactions, clocks and processes can break.
 
+// What is sent is paid for, once.
 mod bad_messages;
-mod card;
 mod sends;
+
+// What runs low is refilled.
+mod card;
+mod gateway_trouble;
 mod spacing;
 mod transfer;
 mod trigger;
+
+// What happened can be followed.
+mod trace;

@@ -166,7 +166,13 @@ async fn twenty_subs_that_draw_on_one_main_at_once_get_what_is_there_and_no_more
 
 #[tokio::test]
 async fn credits_moved_or_adjusted_by_hand_are_in_the_ledger_and_trigger_nothing() -> Result<()> {
-    let app = App::start(AppOptions::whole()).await?;
+    // Notices of what is done by hand go out with the sweeper.
+    let app = App::start(
+        AppOptions::whole()
+            .setting("SWEEPER__INTERVAL", "1s")
+            .setting("SWEEPER__OUTBOX_OVERDUE", "1s"),
+    )
+    .await?;
     app.import(&[
         main_account(1001).credits(500).card("AUTH_ok").low_credit(120),
         sub_account(2001, 1001).credits(10),
