@@ -33,6 +33,8 @@ pub struct Seen {
     pub message_id: Option<String>,
     /// AMQP's `type`.
     pub kind: Option<String>,
+    /// What it was published with.
+    pub routing_key: String,
     /// Who published it.
     pub app_id: Option<String>,
     /// When, in seconds since 1970.
@@ -70,6 +72,7 @@ impl Seen {
         Self {
             message_id: owned(properties.message_id()),
             kind: owned(properties.kind()),
+            routing_key: delivery.routing_key.to_string(),
             app_id: owned(properties.app_id()),
             timestamp_s: *properties.timestamp(),
             body: delivery.data.clone(),
