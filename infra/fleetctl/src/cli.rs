@@ -3,7 +3,10 @@
 //! Left out: what a command does. Values that can be wrong by themselves are parsed here, into the types that the
 //! rules know.
 
+mod help;
+
 use clap::{Args, Parser, Subcommand};
+use help::{AFTER_HELP, IMPORT_HELP, PRICES_HELP, PUBLISH_HELP};
 use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Service};
 use topup_rules::topup::TopupState;
@@ -22,7 +25,7 @@ const IN_FLIGHT_MAX: i64 = 10_000;
 
 /// The operator's command for the top-up fleet.
 #[derive(Debug, Parser)]
-#[command(name = "fleetctl", version, max_term_width = 110, after_help = AFTER_HELP)]
+#[command(name = "fleetctl", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     /// Print one JSON document on standard output instead of text
     #[arg(long, global = true)]
@@ -31,19 +34,6 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
-
-const AFTER_HELP: &str = "\
-Settings are the fleet's own: environment variables that begin with TOPUP__, and the files that TOPUP_CONFIG names. \
-A command needs only what it uses; TOPUP__DATABASE__URL and TOPUP__AMQP__URL are enough for all of them.
-
-Exit status: 0 done, 1 refused or something is wrong (said on standard error), 2 the command line or a setting is wrong.
-
-Examples:
-  fleetctl migrate && fleetctl topology apply     set up a new database and broker, or bring them up to date
-  fleetctl prices prices.ndjson                   replace the price list
-  fleetctl import accounts.ndjson                 add accounts, or change them
-  fleetctl why 1001                               tell what happened to an account, and why
-  fleetctl audit --json                           check that every promise is kept";
 
 /// Every command.
 #[derive(Debug, Subcommand)]
@@ -87,39 +77,6 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  fleetctl audit || echo 'call somebody'")]
     Audit,
 }
-
-const IMPORT_HELP: &str = r#"A line is taken whole or not at all; a wrong one is named with file, line and field, and the others are
-taken all the same (exit status 1). It can be repeated: the opening balance counts for new wallets alone,
-and what was disabled stays disabled.
-
-A line, here on two:
-  {"account_id": 1001, "kind": "main", "parent_id": null, "currency": "ZAR", "language": "en", "mobile": "+27820000001",
-   "email": "ops@example.com", "wallets": [{"service": "sms", "credits": 150, "low_credit_threshold": 50}]}
-
-Examples:
-  fleetctl import accounts.ndjson
-  gunzip -c accounts.ndjson.gz | fleetctl import -"#;
-
-const PRICES_HELP: &str = r#"The list is replaced in one transaction; one mistake refuses the whole file. Amounts that were asked for
-before stay as they were.
-
-A line:
-  {"service": "sms", "currency": "ZAR", "from_credits": 0, "unit_price_minor": "25.5", "tax_percent": "15"}
-
-Example:
-  fleetctl prices prices.ndjson"#;
-
-const PUBLISH_HELP: &str = r#"Every line is checked first, and confirmed by the broker after. A broken line stops the command; all lines
-before it are confirmed then, and --from-line goes on where it stopped. Publishing an event again is safe:
-it is debited once.
-
-A line:
-  {"event_id": "0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b", "account_id": 1001, "credits": 1.5, "sent_at": "2026-11-22T08:15:00Z"}
-
-Examples:
-  fleetctl publish events.ndjson
-  fleetctl publish events.ndjson --from-line 1734
-  my-export | fleetctl publish - --skip-bad"#;
 
 /// `fleetctl topology …`
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -326,11 +283,37 @@ fn dead_queue(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields;
     use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// The JSON of a help text: from its first brace to the next blank line.
+    fn example(help: &str) -> String {
+        let (_, rest) = help.split_once("  {").unwrap();
+        let (json, _) = rest.split_once("\n\n").unwrap();
+        format!("{{{json}")
+    }
+
+    #[test]
+    fn the_help_s_examples_are_taken() {
+        let account = example(IMPORT_HELP);
+        assert!(
+            fields::read::<topup_store::AccountImport>(account.as_bytes()).is_ok(),
+            "{account}"
+        );
+        let price = example(PRICES_HELP);
+        assert!(
+            fields::read::<topup_rules::prices::PriceTier>(price.as_bytes()).is_ok(),
+            "{price}"
+        );
+        let event = example(PUBLISH_HELP);
+        let read =
+            topup_rules::message::parse::<topup_rules::message::SmsSent>(event.as_bytes(), None, None, None);
+        assert!(read.is_ok(), "{event}");
     }
 
     #[test]

@@ -12,10 +12,12 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use topup_runtime::broker::admin::{Admin, PEEK_MAX, Seen};
-use topup_runtime::broker::headers;
+use topup_runtime::broker::{delay, headers, topology};
 
 /// Longest reason that a row of the list shows, in characters.
 const REASON_SHOWN_CHARS: usize = 100;
+/// Queues of what no other queue takes.
+const UNROUTABLE_QUEUES: [&str; 2] = [topology::UNROUTABLE, delay::UNROUTABLE];
 /// Longest body that is shown, in bytes.
 const BODY_SHOWN_MAX_BYTES: usize = 64 * 1024;
 
@@ -31,6 +33,8 @@ struct Parked {
     /// `sms-sent.v1`.
     #[serde(rename = "type")]
     kind: Option<String>,
+    /// What it was published with, or was parked under.
+    routing_key: String,
     /// Why.
     reason: Option<String>,
     /// Tries.
@@ -157,7 +161,8 @@ impl Parked {
             position,
             message_id: seen.message_id.clone(),
             kind: seen.kind.clone(),
-            reason: seen.reason().map(str::to_owned),
+            routing_key: seen.routing_key.clone(),
+            reason: reason(queue, seen),
             attempts: header(headers::ATTEMPTS).and_then(|n| n.parse().ok()),
             failed_at: seen.failed_at(),
             worker: header(headers::WORKER),
@@ -169,6 +174,17 @@ impl Parked {
             headers: whole.then(|| seen.headers.clone()),
         }
     }
+}
+
+/// Why it lies there. Nobody parks what is unroutable: the routing key that nothing takes is the reason.
+fn reason(queue: &str, seen: &Seen) -> Option<String> {
+    let unroutable = || {
+        let key = &seen.routing_key;
+        UNROUTABLE_QUEUES
+            .contains(&queue)
+            .then(|| format!("no queue takes the routing key `{key}`"))
+    };
+    seen.reason().map(str::to_owned).or_else(unroutable)
 }
 
 /// The body as text that a terminal survives.
@@ -300,71 +316,4 @@ fn told_whole(message: &Parked) -> anyhow::Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn seen(body: &[u8]) -> Seen {
-        let headers = [
-            (headers::REASON, "S4: unknown account 9"),
-            (headers::ATTEMPTS, "2"),
-            (headers::FAILED_AT, "2026-11-22T08:15:00.25Z"),
-            (headers::WORKER, "sms-sent"),
-        ];
-        Seen {
-            message_id: Some("m-1".into()),
-            kind: Some("sms-sent.v1".into()),
-            app_id: Some("shop".into()),
-            timestamp_s: Some(1_795_335_300),
-            body: body.into(),
-            headers: headers
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-            redelivered: true,
-        }
-    }
-
-    #[test]
-    fn a_list_says_why_and_counts_what_it_does_not_show() {
-        let list = List {
-            queues: vec![
-                QueueCount {
-                    queue: "sms-sent.dead".into(),
-                    messages: Some(2),
-                },
-                QueueCount {
-                    queue: "notifications.dead".into(),
-                    messages: Some(0),
-                },
-                QueueCount {
-                    queue: "topup.unroutable".into(),
-                    messages: None,
-                },
-            ],
-            messages: vec![Parked::of("sms-sent.dead", 1, &seen(b"{}"), false)],
-        };
-        assert_eq!(
-            told(&list).unwrap(),
-            "QUEUE          #  MESSAGE  PARKED AT             TRIES  REASON\n\
-             sms-sent.dead  1  m-1      2026-11-22 08:15:00Z      2  S4: unknown account 9\n\
-             \n\
-             sms-sent.dead: 2 messages, 1 shown\n\
-             notifications.dead: empty\n\
-             topup.unroutable: there is no such queue; run `fleetctl topology apply`\n"
-        );
-    }
-
-    #[test]
-    fn a_message_is_shown_with_its_body_whatever_that_is() {
-        let json = told_whole(&Parked::of("q", 1, &seen(br#"{"account_id":9}"#), true)).unwrap();
-        assert!(
-            json.ends_with("body, 16 bytes:\n{\n  \"account_id\": 9\n}"),
-            "{json}"
-        );
-        assert!(json.contains("reason     S4: unknown account 9\n"), "{json}");
-        let bytes = told_whole(&Parked::of("q", 1, &seen(b"\xFF\x1b[2Jno"), true)).unwrap();
-        assert!(
-            bytes.ends_with("body, 7 bytes:\n\u{FFFD}\u{FFFD}[2Jno"),
-            "{bytes}"
-        );
-    }
-}
+mod tests;

@@ -1,0 +1,57 @@
+//! The longer texts of `--help`. Their examples are tried by a test.
+
+/// After the list of commands.
+pub(super) const AFTER_HELP: &str = "\
+Settings are the fleet's own: environment variables that begin with TOPUP__, and the files that TOPUP_CONFIG names.
+A command asks only for what it uses: TOPUP__DATABASE__URL, TOPUP__AMQP__URL, or both.
+
+Exit status: 0 done, 1 refused, failed or something found wrong, 2 the command line or a setting is wrong.
+What went wrong is said on standard error; with --json also in the document.
+
+Examples:
+  fleetctl migrate && fleetctl topology apply     set up a new database and broker, or bring them up to date
+  fleetctl prices prices.ndjson                   replace the price list
+  fleetctl import accounts.ndjson                 add accounts, or change them
+  fleetctl why 1001                               tell what happened to an account, and why
+  fleetctl audit --json                           check that every promise is kept";
+
+/// Of `import`.
+pub(super) const IMPORT_HELP: &str = r#"A line is taken whole or not at all; a wrong one is named with file, line and field, and the others are
+taken all the same (exit status 1). It can be repeated: the opening balance counts for new wallets alone,
+and what was disabled stays disabled.
+
+A line, here on several (parent_id, mobile, email, low_credit_threshold, auto_topup, caps can be left out):
+  {"account_id": 1001, "kind": "main", "parent_id": null, "currency": "ZAR", "language": "en",
+   "mobile": "+27820000001", "email": "ops@example.com",
+   "wallets": [{"service": "sms", "credits": 150, "low_credit_threshold": 50,
+     "auto_topup": {"method": "card", "threshold": 100, "quantity": 500, "enabled": true,
+       "caps": {"topups_per_day": 5, "amount_minor_per_month": 5000000},
+       "card": {"authorization_code": "AUTH_x", "email": "ops@example.com", "brand": "visa", "last4": "4081",
+         "exp_month": 12, "exp_year": 2030, "signature": "SIG_x"}}}]}
+
+Examples:
+  fleetctl import accounts.ndjson
+  gunzip -c accounts.ndjson.gz | fleetctl import -"#;
+
+/// Of `prices`.
+pub(super) const PRICES_HELP: &str = r#"The list is replaced in one transaction; one mistake refuses the whole file. Amounts that were asked for
+before stay as they were.
+
+A line:
+  {"service": "sms", "currency": "ZAR", "from_credits": 0, "unit_price_minor": "25.5", "tax_percent": "15"}
+
+Example:
+  fleetctl prices prices.ndjson"#;
+
+/// Of `publish`.
+pub(super) const PUBLISH_HELP: &str = r#"Every line is checked first, and confirmed by the broker after. A broken line stops the command; all lines
+before it are confirmed then, and --from-line goes on where it stopped. Publishing an event again is safe:
+it is debited once.
+
+A line:
+  {"event_id": "0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b", "account_id": 1001, "credits": 1.5, "sent_at": "2026-11-22T08:15:00Z"}
+
+Examples:
+  fleetctl publish events.ndjson
+  fleetctl publish events.ndjson --from-line 1734
+  my-export | fleetctl publish - --skip-bad"#;
