@@ -17,7 +17,6 @@ use crate::telemetry;
 use futures_util::future::join_all;
 use futures_util::{FutureExt as _, StreamExt as _};
 use lapin::message::Delivery;
-use lapin::options::BasicAckOptions;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -98,7 +97,6 @@ async fn serve<H: BatchHandler>(
 ) -> End {
     let mut filling: Batch<H::Message> = Batch::new();
     let mut working: Option<JoinHandle<()>> = None;
-    let mut taken = 0;
     let end = loop {
         if working.is_none() && filling.len() > 0 {
             let batch = std::mem::replace(&mut filling, Batch::new());
@@ -108,17 +106,15 @@ async fn serve<H: BatchHandler>(
             let work = work(batch, desk.clone(), Arc::clone(handler), session.stop.clone());
             working = Some(tokio::spawn(work));
         }
-        if taken >= session.messages_max {
-            break End::Passed;
-        }
         tokio::select! {
             biased;
             () = session.shutdown.requested() => break End::Shutdown,
+            error = session.pulse.stopped() => break End::Lost(error),
+            () = Session::passed(session.ends_at) => break End::Passed,
             () = ended(&mut working) => working = None,
             delivery = session.deliveries.next(), if filling.len() < batch_max => match delivery {
                 Some(Ok(delivery)) => {
                     filling.push(delivery, desk);
-                    taken += 1;
                     if let Some(end) = take_what_is_there(session, &mut filling, desk, batch_max) {
                         break end;
                     }
@@ -185,22 +181,13 @@ async fn work<H: BatchHandler>(batch: Batch<H::Message>, desk: Desk, handler: Ar
             return debug!("given back: what follows could not be published");
         }
         telemetry::handle_took(desk.queue, started.elapsed());
-        acknowledge(&received).await;
+        // All messages up to the last one, at once: every one of them is settled.
+        if let Some(last) = received.last() {
+            stop.acknowledge(&last.acker, true).await;
+        }
     }
     .instrument(span)
     .await;
-}
-
-/// All messages up to the last one, at once: every one of them is settled.
-async fn acknowledge(received: &[Received]) {
-    let Some(last) = received.iter().max_by_key(|received| received.tag) else {
-        return;
-    };
-    match last.acker.ack(BasicAckOptions { multiple: true }).await {
-        Ok(true) => {}
-        Ok(false) => debug!("the session ended before the acknowledgement: the messages come again"),
-        Err(error) => warn!(%error, "not acknowledged: the messages come again"),
-    }
 }
 
 async fn settle(

@@ -13,7 +13,6 @@ const APP_ID_MAX_BYTES: usize = 64;
 /// A message in hand.
 #[derive(Debug)]
 pub(super) struct Received {
-    pub(super) tag: u64,
     pub(super) acker: Acker,
     pub(super) meta: Meta,
     /// Came through the delay topology, and is to wait until this moment.
@@ -30,11 +29,12 @@ impl Received {
         let properties = &delivery.properties;
         let none = lapin::types::FieldTable::default();
         let table = properties.headers().as_ref().unwrap_or(&none);
-        // Our own headers count only where our own topology brought the message: a sender could write them, too.
-        let ours = delay::has_waited(delivery.exchange.as_str());
+        // Our own headers count only where the fleet published: a sender, who may use one exchange alone, could write
+        // them, too.
+        let exchange = delivery.exchange.as_str();
+        let ours = exchange.is_empty() || delay::has_waited(exchange);
         let owned = |text: &Option<lapin::types::ShortString>| text.as_ref().map(|t| t.as_str().to_owned());
         Self {
-            tag: delivery.delivery_tag,
             meta: Meta {
                 message_id: owned(properties.message_id()),
                 traceparent: headers::traceparent(table),

@@ -1,19 +1,18 @@
 //! Messages one by one, many at once.
 
 use super::delivery::Received;
-use super::session::{End, Session, Terms, supervise};
+use super::session::{End, Session, Stop, Terms, supervise};
 use super::settle::{Desk, Handled, Stopped, Verdict};
 use super::{Handler, Outcome};
 use crate::process::Process;
 use crate::settings::Worker;
 use crate::telemetry;
 use futures_util::StreamExt as _;
-use lapin::options::BasicAckOptions;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use topup_rules::message::Message;
-use tracing::{Instrument as _, debug, info_span, warn};
+use tracing::{Instrument as _, debug, info_span};
 
 /// Takes messages of the handler's queue until shutdown; at most `limits.at_once` are in hand.
 pub async fn each<H: Handler>(process: &Process, limits: &Worker, handler: H) {
@@ -33,20 +32,17 @@ pub async fn each<H: Handler>(process: &Process, limits: &Worker, handler: H) {
 
 async fn serve<H: Handler>(session: &mut Session, desk: &Desk, handler: &Arc<H>) -> End {
     let mut in_hand = JoinSet::new();
-    let mut taken = 0;
     let end = loop {
-        if taken >= session.messages_max {
-            break End::Passed;
-        }
         tokio::select! {
             biased;
             () = session.shutdown.requested() => break End::Shutdown,
+            error = session.pulse.stopped() => break End::Lost(error),
+            () = Session::passed(session.ends_at) => break End::Passed,
             Some(_ended) = in_hand.join_next(), if !in_hand.is_empty() => {}
             delivery = session.deliveries.next() => match delivery {
                 // Its session is over: it can't be acknowledged any more, and comes again.
                 Some(Ok(delivery)) if !delivery.acker.usable() => {}
                 Some(Ok(delivery)) => {
-                    taken += 1;
                     let received = Received::new(delivery);
                     in_hand.spawn(deal_with(received, desk.clone(), Arc::clone(handler), session.stop.clone()));
                 }
@@ -64,7 +60,7 @@ async fn serve<H: Handler>(session: &mut Session, desk: &Desk, handler: &Arc<H>)
     end
 }
 
-async fn deal_with<H: Handler>(received: Received, desk: Desk, handler: Arc<H>, stop: super::session::Stop) {
+async fn deal_with<H: Handler>(received: Received, desk: Desk, handler: Arc<H>, stop: Stop) {
     let span = info_span!(
         "message",
         queue = desk.queue,
@@ -81,11 +77,7 @@ async fn deal_with<H: Handler>(received: Received, desk: Desk, handler: Arc<H>, 
             return debug!("given back: what follows could not be published");
         }
         telemetry::handle_took(desk.queue, started.elapsed());
-        match received.acker.ack(BasicAckOptions::default()).await {
-            Ok(true) => {}
-            Ok(false) => debug!("the session ended before the acknowledgement: the message comes again"),
-            Err(error) => warn!(%error, "not acknowledged: the message comes again"),
-        }
+        stop.acknowledge(&received.acker, false).await;
     }
     .instrument(span)
     .await;
@@ -95,7 +87,7 @@ async fn verdict<H: Handler>(
     received: &Received,
     desk: &Desk,
     handler: &H,
-    stop: &super::session::Stop,
+    stop: &Stop,
 ) -> Result<Verdict, Stopped> {
     if desk.is_early(received) {
         return Ok(Verdict::TooEarly);

@@ -10,20 +10,28 @@ use crate::broker::{
 use crate::process::{Process, Shutdown};
 use crate::settings::Amqp;
 use crate::{broker::check, telemetry};
-use lapin::Consumer;
-use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use futures_util::{Stream, StreamExt as _};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+};
 use lapin::types::FieldTable;
+use lapin::{Acker, ChannelStatus, ConnectionStatus, Consumer, Event};
+use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tokio::time::{Instant, Interval};
+use tracing::{debug, error, info, warn};
 
+/// How long writing an acknowledgement may take.
+const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a session looks whether its connection still stands, beside being told.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A session that lasted this long was a good one: the next pause is short again.
 const GOOD_SESSION: Duration = Duration::from_secs(5);
 /// Messages ahead while the queue may hold one that the library can't read.
 const CAREFUL_PREFETCH: u16 = 1;
-/// A careful session that dealt with so many messages has passed the unreadable one.
-const CAREFUL_MESSAGES: usize = 100;
+/// A careful session that lasted this long has passed the unreadable message.
+const CAREFUL_SESSION: Duration = Duration::from_secs(3);
 /// Pause between careful sessions: the broker parks the unreadable message after a bounded number of them.
 const CAREFUL_PAUSE: Duration = Duration::from_millis(10);
 
@@ -35,11 +43,32 @@ pub(super) struct Stop {
 }
 
 impl Stop {
+    /// Returns when whatever only waits is to end.
     pub(super) async fn wait(&self) {
-        let mut lost = self.lost.clone();
         tokio::select! {
             () = self.shutdown.requested() => {}
-            _ = lost.wait_for(|lost| *lost) => {}
+            () = self.lost() => {}
+        }
+    }
+
+    async fn lost(&self) {
+        let mut lost = self.lost.clone();
+        let _gone = lost.wait_for(|lost| *lost).await;
+    }
+
+    /// Acknowledges a message, or with `multiple` all up to it. What can't be acknowledged comes again.
+    pub(super) async fn acknowledge(&self, acker: &Acker, multiple: bool) {
+        let acknowledged = tokio::select! {
+            biased;
+            acknowledged = acker.ack(BasicAckOptions { multiple }) => acknowledged,
+            // The library may never answer for a connection that broke meanwhile.
+            () = self.lost() => Ok(false),
+            () = tokio::time::sleep(ACKNOWLEDGE_TIMEOUT) => Ok(false),
+        };
+        match acknowledged {
+            Ok(true) => {}
+            Ok(false) => debug!("the session ended before the acknowledgement: the message comes again"),
+            Err(error) => warn!(%error, "not acknowledged: the message comes again"),
         }
     }
 }
@@ -49,13 +78,22 @@ pub(super) struct Session {
     pub(super) deliveries: Consumer,
     pub(super) shutdown: Shutdown,
     pub(super) stop: Stop,
+    pub(super) pulse: Pulse,
     lost: watch::Sender<bool>,
     link: Link,
-    /// Ends by itself after so many messages.
-    pub(super) messages_max: usize,
+    /// Ends by itself at this moment.
+    pub(super) ends_at: Option<Instant>,
 }
 
 impl Session {
+    /// Returns when a session that is only to last for a while has done so.
+    pub(super) async fn passed(ends_at: Option<Instant>) {
+        match ends_at {
+            Some(moment) => tokio::time::sleep_until(moment).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Nothing can be acknowledged any more: what is in hand is to end its waiting.
     pub(super) fn give_up(&self) {
         self.lost.send_replace(true);
@@ -79,9 +117,48 @@ impl Session {
         // Tag 0 with `multiple`: all that are outstanding. Where this fails, closing the channel does the same.
         let released = self.link.channel.basic_nack(0, options);
         if let Err(error) = within(self.link.patience(), "give messages back", released).await {
-            info!(%error, "messages go back with the channel");
+            debug!(%error, "messages go back with the channel");
         }
         self.link.close().await;
+    }
+}
+
+/// Notices that a connection is gone where the stream of deliveries does not end: the library does not always tell
+/// it, when what it can't read arrives together with what it can.
+pub(super) struct Pulse {
+    events: Pin<Box<dyn Stream<Item = Event> + Send>>,
+    looks: Interval,
+    connection: ConnectionStatus,
+    channel: ChannelStatus,
+}
+
+impl Pulse {
+    fn of(link: &Link) -> Self {
+        Self {
+            events: Box::pin(link.connection.events_listener()),
+            looks: tokio::time::interval(LOOK_EVERY),
+            connection: link.connection.status().clone(),
+            channel: link.channel.status().clone(),
+        }
+    }
+
+    /// Returns when the session is broken, with the cause where it is known.
+    pub(super) async fn stopped(&mut self) -> Option<lapin::Error> {
+        loop {
+            tokio::select! {
+                event = self.events.next() => match event {
+                    Some(Event::Error(error)) => return Some(error),
+                    // Of no concern to who only acknowledges.
+                    Some(_) => {}
+                    None => return None,
+                },
+                _ = self.looks.tick() => {
+                    if !self.connection.connected() || !self.channel.connected() {
+                        return None;
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -102,26 +179,32 @@ pub(super) struct Terms {
     pub(super) prefetch: u16,
 }
 
+/// How the next session is begun.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// As set.
+    Full,
+    /// One message at a time, and at once: the queue holds a message that the library can't read. It breaks the
+    /// connection whenever it is delivered, until the broker has counted enough deliveries and parks it. What is
+    /// sent ahead with it would be counted, too.
+    Careful,
+}
+
 /// Holds sessions until shutdown. `serve` deals with one session's messages and returns when it ended and nothing is
 /// in hand any more.
 pub(super) async fn supervise(process: &Process, terms: Terms, serve: impl AsyncFn(&mut Session) -> End) {
     let part = process.health.part("consumer");
-    let name = connection_name(process.name);
+    let mut opener = Opener::new(process, terms);
     let mut pauses = Pauses::new();
-    let mut careful = false;
-    let mut first = 0;
+    let mut manner = Manner::Full;
     while !process.shutdown.is_requested() {
-        let prefetch = if careful { CAREFUL_PREFETCH } else { terms.prefetch };
+        let before = manner;
         let opened = tokio::select! {
-            opened = open(process, &terms, &name, prefetch, first) => opened,
+            opened = opener.open(manner) => opened,
             () = process.shutdown.requested() => break,
         };
         let why = match opened {
             Ok(mut session) => {
-                if careful {
-                    session.messages_max = CAREFUL_MESSAGES;
-                }
-                info!(connection = %name, queue = terms.queue, prefetch, "consuming");
                 part.ready();
                 let began = Instant::now();
                 let end = serve(&mut session).await;
@@ -132,30 +215,23 @@ pub(super) async fn supervise(process: &Process, terms: Terms, serve: impl Async
                 match end {
                     End::Shutdown => break,
                     End::Passed => {
-                        careful = false;
-                        pauses.reset();
+                        manner = Manner::Full;
                         continue;
                     }
                     End::Lost(error) => {
-                        careful = error.as_ref().is_some_and(is_parsing);
+                        manner = manner.after(error.as_ref().is_some_and(is_parsing));
                         error.map_or_else(|| "the broker ended the consumer".to_owned(), |e| e.to_string())
                     }
                 }
             }
             Err(error) => {
-                careful = error.is_parsing();
+                manner = manner.after(error.is_parsing());
                 error.to_string()
             }
         };
-        first += 1;
         part.not_ready(why.clone());
         telemetry::session_lost("consume");
-        let pause = if careful { CAREFUL_PAUSE } else { pauses.next() };
-        if careful {
-            error!(queue = terms.queue, error = %why, "a message can't be read off the wire; taking one at a time until the broker parks it");
-        } else {
-            warn!(queue = terms.queue, error = %why, pause_ms = telemetry::millis(pause), "not consuming; trying again");
-        }
+        let pause = tell(opener.terms.queue, &why, before, manner, &mut pauses);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = process.shutdown.requested() => break,
@@ -164,45 +240,103 @@ pub(super) async fn supervise(process: &Process, terms: Terms, serve: impl Async
     part.not_ready("stopping");
 }
 
-async fn open(
-    process: &Process,
-    terms: &Terms,
-    name: &str,
-    prefetch: u16,
-    first: usize,
-) -> Result<Session, BrokerError> {
-    let amqp: &Amqp = &process.settings.amqp;
-    let uris = amqp.address().map(Address::uris).unwrap_or_default();
-    let link = connect(amqp, uris, Purpose::Consume, name, first).await?;
-    if amqp.declare {
-        Topology::fleet()
-            .declare(&link.channel, amqp.connect_timeout)
-            .await?;
+impl Manner {
+    /// A careful series of sessions goes on until one of them has passed: the library does not always say why a
+    /// connection broke.
+    const fn after(self, unreadable: bool) -> Self {
+        match self {
+            Self::Full if !unreadable => Self::Full,
+            Self::Full | Self::Careful => Self::Careful,
+        }
     }
-    check::refuse_unfit(amqp).await?;
-    let channel = &link.channel;
-    // The library's buffers have no bound: this is the only one.
-    let qos = channel.basic_qos(prefetch, BasicQosOptions::default());
-    within(amqp.connect_timeout, "set the prefetch", qos).await?;
-    let consume = channel.basic_consume(
-        terms.queue.into(),
-        tag_name(process.name).as_str().into(),
-        BasicConsumeOptions::default(),
-        FieldTable::default(),
-    );
-    let deliveries = within(amqp.connect_timeout, &format!("consume {}", terms.queue), consume).await?;
-    let (lost, lost_receiver) = watch::channel(false);
-    let stop = Stop {
-        shutdown: process.shutdown.clone(),
-        lost: lost_receiver,
-    };
-    let shutdown = process.shutdown.clone();
-    Ok(Session {
-        deliveries,
-        shutdown,
-        stop,
-        lost,
-        link,
-        messages_max: usize::MAX,
-    })
+}
+
+/// Logs why there is no session, and says how long to wait for the next one.
+fn tell(queue: &str, why: &str, before: Manner, manner: Manner, pauses: &mut Pauses) -> Duration {
+    match (before, manner) {
+        (Manner::Full, Manner::Careful) => {
+            error!(queue, error = %why, "a message can't be read off the wire; taking one at a time until the broker parks it");
+            CAREFUL_PAUSE
+        }
+        (Manner::Careful, Manner::Careful) => CAREFUL_PAUSE,
+        (Manner::Full | Manner::Careful, Manner::Full) => {
+            let pause = pauses.next();
+            warn!(queue, error = %why, pause_ms = telemetry::millis(pause), "not consuming; trying again");
+            pause
+        }
+    }
+}
+
+/// Opens one session after the other.
+struct Opener<'a> {
+    process: &'a Process,
+    terms: Terms,
+    name: String,
+    /// The host to begin with, so that tries rotate.
+    first: usize,
+}
+
+impl<'a> Opener<'a> {
+    fn new(process: &'a Process, terms: Terms) -> Self {
+        Self {
+            process,
+            terms,
+            name: connection_name(process.name),
+            first: 0,
+        }
+    }
+
+    async fn open(&mut self, manner: Manner) -> Result<Session, BrokerError> {
+        let amqp: &Amqp = &self.process.settings.amqp;
+        let uris = amqp.address().map(Address::uris).unwrap_or_default();
+        let first = self.first;
+        self.first = self.first.wrapping_add(1);
+        let link = connect(amqp, uris, Purpose::Consume, &self.name, first).await?;
+        let (prefetch, ends_at) = match manner {
+            Manner::Full => (self.terms.prefetch, None),
+            Manner::Careful => (CAREFUL_PREFETCH, Some(Instant::now() + CAREFUL_SESSION)),
+        };
+        // A careful session follows one that found everything in order a moment ago.
+        if manner == Manner::Full {
+            if amqp.declare {
+                Topology::fleet()
+                    .declare(&link.channel, amqp.connect_timeout)
+                    .await?;
+            }
+            check::refuse_unfit(amqp).await?;
+        }
+        let deliveries = self.consume(&link, prefetch).await?;
+        if manner == Manner::Full {
+            info!(connection = %self.name, queue = self.terms.queue, prefetch, "consuming");
+        }
+        let (lost, lost_receiver) = watch::channel(false);
+        let shutdown = self.process.shutdown.clone();
+        let stop = Stop {
+            shutdown: shutdown.clone(),
+            lost: lost_receiver,
+        };
+        let pulse = Pulse::of(&link);
+        Ok(Session {
+            deliveries,
+            shutdown,
+            stop,
+            pulse,
+            lost,
+            link,
+            ends_at,
+        })
+    }
+
+    async fn consume(&self, link: &Link, prefetch: u16) -> Result<Consumer, BrokerError> {
+        // The library's buffers have no bound: this is the only one.
+        let qos = link.channel.basic_qos(prefetch, BasicQosOptions::default());
+        within(link.patience(), "set the prefetch", qos).await?;
+        let consume = link.channel.basic_consume(
+            self.terms.queue.into(),
+            tag_name(self.process.name).as_str().into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        );
+        within(link.patience(), &format!("consume {}", self.terms.queue), consume).await
+    }
 }
