@@ -48,9 +48,8 @@ impl Broker {
         connected.context("connecting to the broker")
     }
 
-    /// The delay queues that hold something, longest stay first.
-    pub(crate) async fn waiting(&self) -> Result<Vec<Waiting>> {
-        let mut waiting = Vec::new();
+    /// The delay queue that holds something, the longest stay first; `None` where none does.
+    pub(crate) async fn waiting(&self) -> Result<Option<Waiting>> {
         for level in (0..LEVELS).rev() {
             let queue = format!("delay.v1.{level:02}");
             let options = QueueDeclareOptions {
@@ -68,12 +67,12 @@ impl Broker {
                 .message_count()
                 > 0
             {
-                waiting.push(Waiting {
+                return Ok(Some(Waiting {
                     queue,
                     stay_s: 1 << level,
-                });
+                }));
             }
         }
-        Ok(waiting)
+        Ok(None)
     }
 }

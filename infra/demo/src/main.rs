@@ -16,10 +16,9 @@ mod setup;
 mod stage;
 mod story;
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
 
 use narrate::Narrator;
@@ -60,13 +59,16 @@ async fn main() -> ExitCode {
 }
 
 async fn play(narrator: &mut Narrator, keep: bool) -> Result<()> {
-    let mut stage = setup::set_up(narrator).await?;
+    let stage = setup::set_up(narrator).await?;
     let played = tokio::select! {
-        played = story::tell(narrator, &mut stage) => played,
-        interrupted = tokio::signal::ctrl_c() => Err(interrupted.map_or_else(Into::into, |()| anyhow::anyhow!("stopped by Ctrl-C"))),
+        played = story::tell(narrator, &stage) => played,
+        pressed = ctrl_c() => pressed.and_then(|()| bail!("stopped by Ctrl-C")),
     };
     match played {
-        Ok(()) if keep => wait_for_ctrl_c(narrator, &stage).await?,
+        Ok(()) if keep => {
+            setup::how_to_look_around(narrator, &stage)?;
+            ctrl_c().await?;
+        }
         Ok(()) => {}
         Err(error) => return Err(with_logs(error, &stage)),
     }
@@ -84,30 +86,18 @@ fn with_logs(error: anyhow::Error, stage: &Stage) -> anyhow::Error {
     }
 }
 
-async fn wait_for_ctrl_c(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
-    setup::how_to_look_around(narrator, stage);
+async fn ctrl_c() -> Result<()> {
     tokio::signal::ctrl_c().await.context("listening for Ctrl-C")
 }
 
 fn write_events(narrator: &mut Narrator) -> Result<()> {
-    let dir = topup_stack::workspace()
-        .join("target")
-        .join("demo")
-        .join("events");
+    let dir = setup::demo_dir().join("events");
     let names = samples::write_events(&dir)?;
     narrator.paragraph(
         "The sample events, moved to the present so that they fall into the ledger's open window:",
     );
     for name in names {
-        narrator.command(&relative(&dir.join(name)));
+        narrator.command(&setup::relative(&dir.join(name)));
     }
     Ok(())
-}
-
-/// A path as somebody in the workspace's root would type it.
-fn relative(path: &Path) -> String {
-    path.strip_prefix(topup_stack::workspace())
-        .unwrap_or(path)
-        .display()
-        .to_string()
 }

@@ -13,6 +13,8 @@ const WIDTH: usize = 100;
 const INDENT: &str = "  ";
 /// Columns of an offset, its plus sign included: `+ 0.123 s`.
 const OFFSET_WIDTH: usize = 10;
+/// Columns of a fact's name.
+const FACT_WIDTH: usize = 18;
 
 /// Writes to standard output. Whoever closed it does not want the story: the exit status still tells how it ended.
 #[derive(Debug)]
@@ -114,8 +116,8 @@ impl Narrator {
 
     /// A name and its value.
     pub(crate) fn fact(&mut self, name: &str, value: &str) {
-        let name = self.looking(Look::Dim, &format!("{name:<18}"));
-        self.line(&format!("{INDENT}{name}{value}"));
+        let name = self.looking(Look::Dim, &format!("{name:<FACT_WIDTH$}"));
+        self.hanging(&name, FACT_WIDTH, value);
     }
 
     /// Something to type.
@@ -135,37 +137,32 @@ impl Narrator {
     /// One thing that happened, at an offset.
     pub(crate) fn moment(&mut self, offset: Option<SignedDuration>, what: &str) {
         let offset = offset.map(offset_text).unwrap_or_default();
-        let offset = self.looking(Look::Dim, &format!("{offset:>OFFSET_WIDTH$}"));
-        let hang = " ".repeat(INDENT.len() + OFFSET_WIDTH + 3);
-        for (number, line) in wrapped(what, WIDTH - hang.len()).into_iter().enumerate() {
-            match number {
-                0 => self.line(&format!("{INDENT}{offset}   {line}")),
-                _ => self.line(&format!("{hang}{line}")),
-            }
-        }
+        let offset = self.looking(Look::Dim, &format!("{offset:>OFFSET_WIDTH$}   "));
+        self.hanging(&offset, OFFSET_WIDTH + 3, what);
     }
 
     /// What the moments come to; checked, so it bears a mark.
     pub(crate) fn outcome(&mut self, text: &str) {
-        let mark = self.looking(Look::Green, "✓");
-        let hang = " ".repeat(INDENT.len() + 2);
-        for (number, line) in wrapped(text, WIDTH - hang.len()).into_iter().enumerate() {
-            match number {
-                0 => self.line(&format!("{INDENT}{mark} {line}")),
-                _ => self.line(&format!("{hang}{line}")),
-            }
-        }
+        let mark = self.looking(Look::Green, "✓ ");
+        self.hanging(&mark, 2, text);
     }
 
-    /// Somebody else's words, in a frame.
-    pub(crate) fn quote(&mut self, heading: &str, text: &str) {
-        let bar = self.looking(Look::Dim, "│");
-        let heading = self.looking(Look::Dim, heading);
-        let hang = " ".repeat(INDENT.len() + OFFSET_WIDTH + 1);
-        self.line(&format!("{hang}{bar} {heading}"));
+    /// What arrived, and why it was of no use.
+    pub(crate) fn refusal(&mut self, what: &str, reason: &str) {
+        let what = self.looking(Look::Cyan, what);
+        self.line(&format!("{INDENT}{INDENT}{what}"));
+        let arrow = self.looking(Look::Dim, "  → ");
+        self.hanging(&arrow, 4, reason);
+    }
+
+    /// Somebody else's words, beside a bar.
+    pub(crate) fn quote(&mut self, text: &str) {
+        let bar = self.looking(Look::Dim, "│ ");
+        let hang = OFFSET_WIDTH + 3;
+        let beside = format!("{}{bar}", " ".repeat(hang));
         for line in text.trim_end().lines() {
-            for line in wrapped(line, WIDTH - hang.len() - 2) {
-                self.line(format!("{hang}{bar} {line}").trim_end());
+            for line in wrapped(line, WIDTH - INDENT.len() - hang - 2) {
+                self.line(format!("{INDENT}{beside}{line}").trim_end());
             }
         }
     }
@@ -184,15 +181,28 @@ impl Narrator {
     /// Why it ended badly, on standard error.
     pub(crate) fn failure(&mut self, error: &anyhow::Error) {
         self.line("");
-        let lines = match error.downcast_ref::<NotAsTold>() {
-            Some(not_as_told) => not_as_told.lines(),
-            None => vec![format!("{error:#}")],
+        let (heading, lines) = match error.downcast_ref::<NotAsTold>() {
+            Some(not_as_told) => ("✗ This is not as told.", not_as_told.lines()),
+            None => (
+                "✗ The demo broke off.",
+                format!("{error:#}").lines().map(str::to_owned).collect(),
+            ),
         };
         let is_coloured = self.is_coloured && io::stderr().is_terminal();
-        let heading = coloured(is_coloured, Look::Red, "✗ This was not as told.");
-        eprintln!("{INDENT}{heading}\n");
+        eprintln!("{INDENT}{}\n", coloured(is_coloured, Look::Red, heading));
         for line in lines {
-            eprintln!("{INDENT}{line}");
+            for line in wrapped(&line, WIDTH - INDENT.len()) {
+                eprintln!("{INDENT}{line}");
+            }
+        }
+    }
+
+    /// Words beside something that takes `width` columns.
+    fn hanging(&mut self, beside: &str, width: usize, text: &str) {
+        let mut beside = beside.to_owned();
+        for line in wrapped(text, WIDTH - INDENT.len() - width) {
+            self.line(format!("{INDENT}{beside}{line}").trim_end());
+            beside = " ".repeat(width);
         }
     }
 

@@ -30,6 +30,15 @@ pub(crate) struct Mark {
     mail: u64,
 }
 
+impl Mark {
+    /// Before anything was seen.
+    pub(crate) const START: Self = Self {
+        charges: 0,
+        sms: 0,
+        mail: 0,
+    };
+}
+
 /// A call to charge a card.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Charge {

@@ -1,6 +1,10 @@
 //! Before the story and after it: building, starting, importing; how to go on.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use topup_stack::{Durability, Fleet, FleetOptions, Options, Stack, build_workspace};
@@ -16,6 +20,7 @@ use crate::stage::{SPACING, Stage};
 const ACCOUNTS: [i64; 3] = [1001, 1002, 1003];
 /// The sample files as somebody in the workspace's root would type them.
 const SAMPLES: &str = "infra/demo/samples";
+const OWNER_ONLY: u32 = 0o600;
 
 /// Builds and starts everything, and imports what the story needs.
 pub(crate) async fn set_up(narrator: &mut Narrator) -> Result<Stage> {
@@ -108,25 +113,67 @@ async fn introduce(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
 /// The management page, with what it asks for.
 fn management(narrator: &mut Narrator, stage: &Stage) {
     let url = stage.fleet.space().management_url();
-    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-    let (credentials, host) = rest.rsplit_once('@').unwrap_or(("", rest));
-    let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
-    narrator.fact(
-        "management page",
-        &format!("{scheme}://{host}  user {user}, password {password}"),
-    );
+    let scheme_end = url.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = url.split_at(scheme_end);
+    let page = match rest
+        .split_once('@')
+        .map(|(login, host)| (login.split_once(':'), host))
+    {
+        Some((Some((user, password)), host)) => format!("{scheme}{host}  user {user}, password {password}"),
+        Some((None, _)) | None => url.to_owned(),
+    };
+    narrator.fact("management page", &page);
 }
 
 /// With everything left running.
-pub(crate) fn how_to_look_around(narrator: &mut Narrator, stage: &Stage) {
+pub(crate) fn how_to_look_around(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
+    let env = write_env(stage.fleet.env())?;
     narrator.heading(None, "Everything is still running");
     management(narrator, stage);
     narrator.fact("virtual host", stage.fleet.space().vhost());
-    narrator.fact("database", stage.fleet.space().database_url());
-    narrator.fact("sandbox", &format!("{}/sandbox/mail", stage.fleet.sandbox_url()));
+    narrator.fact("e-mails", &format!("{}/sandbox/mail", stage.fleet.sandbox_url()));
     narrator.fact("logs", &stage.logs().display().to_string());
     narrator.gap();
+    narrator.paragraph("In another shell:");
+    narrator.gap();
+    narrator.command(&format!("set -a; . {}; set +a", relative(&env)));
+    narrator.command("target/debug/fleetctl why 1001");
+    narrator.gap();
     narrator.paragraph("Ctrl-C stops it all.");
+    Ok(())
+}
+
+/// Every setting as a shell assignment, readable for its owner alone: there are passwords in it.
+fn write_env(settings: &BTreeMap<String, String>) -> Result<PathBuf> {
+    let path = demo_dir().join("env");
+    let quoted = |value: &String| value.replace('\'', r"'\''");
+    let text: String = settings
+        .iter()
+        .map(|(name, value)| format!("{name}='{}'\n", quoted(value)))
+        .collect();
+    fs::create_dir_all(demo_dir())
+        .and_then(|()| {
+            File::options()
+                .create(true)
+                .truncate(true)
+                .write(true)
+                .mode(OWNER_ONLY)
+                .open(&path)
+        })
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("writing {}", path.display()))?;
+    Ok(path)
+}
+
+/// Where the demo leaves files for people.
+pub(crate) fn demo_dir() -> PathBuf {
+    topup_stack::workspace().join("target").join("demo")
+}
+
+/// A path as somebody in the workspace's root would type it.
+pub(crate) fn relative(path: &Path) -> String {
+    let path = path.strip_prefix(topup_stack::workspace()).unwrap_or(path);
+    path.display().to_string()
 }
 
 /// With everything stopped.
@@ -135,7 +182,7 @@ pub(crate) fn how_to_go_on(narrator: &mut Narrator) {
     narrator.paragraph("Everything is stopped again. To keep it running and look around:");
     narrator.gap();
     narrator.command("cargo up");
-    narrator.command("set -a; . target/stack/env; set +a; echo $MANAGEMENT_URL");
+    narrator.command("set -a; . target/stack/env; set +a");
     narrator.command("alias fleetctl=target/debug/fleetctl");
     narrator.command(&format!("fleetctl prices {SAMPLES}/{}", samples::PRICES));
     narrator.command(&format!("fleetctl import {SAMPLES}/{}", samples::ACCOUNTS));

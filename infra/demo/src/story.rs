@@ -10,8 +10,9 @@ mod transfer;
 use anyhow::Result;
 
 use crate::narrate::{Moment, Narrator};
+use crate::operator::Account;
 use crate::sandbox::{Mail, Mark, Sms};
-use crate::stage::{Stage, only};
+use crate::stage::{Stage, expect, only};
 
 /// A main account with a card that is charged.
 const MAIN: i64 = 1001;
@@ -21,7 +22,7 @@ const DECLINED: i64 = 1002;
 const SUB: i64 = 1003;
 
 /// Tells all of it; ends at the first thing that is not as told.
-pub(crate) async fn tell(narrator: &mut Narrator, stage: &mut Stage) -> Result<()> {
+pub(crate) async fn tell(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
     narrator.heading(Some(1), "Sending takes account 1001 to its threshold");
     let first = threshold::tell(narrator, stage).await?;
     narrator.heading(Some(2), "Again, too soon: the second top-up waits in the broker");
@@ -41,6 +42,12 @@ async fn notices(stage: &Stage, mark: Mark) -> Result<(Sms, Mail)> {
     let sms = only("text messages sent", stage.sandbox.sms(mark, 1).await?)?;
     let mail = only("e-mails sent", stage.sandbox.mail(mark, 1).await?)?;
     Ok((sms, mail))
+}
+
+/// The account's balance.
+fn expect_credits(account: &Account, credits: &str) -> Result<()> {
+    let what = format!("the balance of account {}", account.account_id);
+    expect(&what, credits, &account.sms()?.credits.to_string())
 }
 
 /// The two notices as moments.

@@ -14,8 +14,6 @@ use crate::stage::{Stage, expect, expect_that};
 const DUPLICATES: &str = "1-threshold.ndjson";
 const LAST: &str = "5-last.ndjson";
 const BROKEN: &str = "5-broken.ndjson";
-/// Characters of a broken line that are shown.
-const SHOWN_CHARS: usize = 62;
 
 #[derive(Deserialize)]
 struct Named {
@@ -78,34 +76,33 @@ async fn broken(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
     expect("a broken event by its id", lines.len(), reasons.len())?;
 
     let stopped = refused.stopped.unwrap_or_default();
-    let stopped = stopped
-        .rsplit_once('/')
-        .map_or(stopped.as_str(), |(_, name)| name)
-        .to_owned();
-    narrator.paragraph("fleetctl publish checks a file's lines first, and stops at one that is broken:");
-    narrator.quote("fleetctl", &stopped);
+    expect_that(
+        stopped.contains(BROKEN),
+        "what fleetctl publish stopped at",
+        BROKEN,
+        &stopped,
+    )?;
     narrator.paragraph(
-        "Published all the same, each costs itself alone. It is kept in sms-sent.dead with its reason:",
+        "A file with broken events: fleetctl publish checks each line first, and would stop at line 1. Published all \
+         the same, as a careless sender might, each of them costs itself alone, and is kept in the queue sms-sent.dead:",
     );
     narrator.gap();
     for line in lines {
         let id = serde_json::from_str(line).ok().map(|Named { event_id }| event_id);
         let reason = reasons.get(&id).cloned().unwrap_or_default();
         expect_that(!reason.is_empty(), "why an event was parked", "a reason", "none")?;
-        narrator.quote(&shown(line), &reason);
+        narrator.refusal(&shown(line), &reason);
     }
     narrator.gap();
-    narrator.outcome("Four broken events, parked. No balance changed, and the worker kept working.");
+    narrator.outcome(
+        "Four broken events, parked with their reasons. No balance changed, and the worker kept working.",
+    );
     Ok(())
 }
 
 /// The part of a line that tells one from another.
 fn shown(line: &str) -> String {
-    let part = line.find("\"account_id\"").map_or(line, |at| &line[at..]);
-    let short: String = part.chars().take(SHOWN_CHARS).collect();
-    if short.len() < part.len() {
-        format!("{short}…")
-    } else {
-        short
-    }
+    let part = line.find("\"account_id\"").zip(line.find(", \"messages\""));
+    part.and_then(|(from, to)| line.get(from..to))
+        .map_or_else(|| line.to_owned(), |part| format!("{{… {part} …}}"))
 }

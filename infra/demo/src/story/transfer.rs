@@ -3,7 +3,7 @@
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::{MAIN, SUB, notices, told_by};
+use super::{MAIN, SUB, expect_credits, notices, told_by};
 use crate::narrate::{Moment, Narrator};
 use crate::operator;
 use crate::stage::{Stage, expect};
@@ -20,16 +20,8 @@ pub(super) async fn tell(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
     let topup = operator::last_topup(&stage.fleet, SUB).await?;
 
     expect("the top-up's state", "succeeded", &topup.state)?;
-    expect(
-        "the balance of account 1003",
-        "520",
-        &sub.sms()?.credits.to_string(),
-    )?;
-    expect(
-        "the balance of account 1001",
-        "95",
-        &main.sms()?.credits.to_string(),
-    )?;
+    expect_credits(&sub, "520")?;
+    expect_credits(&main, "95")?;
     expect(
         "charges for a transfer",
         0,
@@ -41,22 +33,18 @@ pub(super) async fn tell(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
         main.sms()?.open_topup.is_some(),
     )?;
 
+    let sent = format!("{} sends are published, 5 credits in all", published.published);
+    let moved = format!(
+        "{} credits move: account 1001 has 595 → 95, account 1003 has 20 → 520",
+        topup.quantity
+    );
     let mut moments = vec![
-        Moment::new(
-            start,
-            format!("{} sends are published, 5 credits in all", published.published),
-        ),
+        Moment::new(start, sent),
         Moment::new(
             topup.requested_at,
             "debited: 25 → 20 credits; a top-up is requested",
         ),
-        Moment::new(
-            topup.settled_at()?,
-            format!(
-                "{} credits move: account 1001 has 595 → 95, account 1003 has 20 → 520",
-                topup.quantity
-            ),
-        ),
+        Moment::new(topup.settled_at()?, moved),
     ];
     moments.extend(told_by(&sms, &mail));
     narrator.moments(start, moments);
