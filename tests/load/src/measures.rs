@@ -1,0 +1,5 @@
+//! The measurements, one file each.
+
+pub(crate) mod debits;
+pub(crate) mod latency;
+pub(crate) mod memory;
