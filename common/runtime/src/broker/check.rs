@@ -5,7 +5,8 @@
 
 use super::Address;
 use super::connect::BrokerError;
-use super::topology::{Argument, Binding, Destination, Queue, Topology, TopologyError, Value};
+use super::refusal::TopologyError;
+use super::topology::{Argument, Binding, Destination, Queue, Topology, Value};
 use crate::settings::Amqp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;

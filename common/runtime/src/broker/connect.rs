@@ -1,7 +1,7 @@
 //! One connection with one channel: trying each host in turn, within time-outs, under a name that people in the
 //! management page understand.
 
-use super::topology::TopologyError;
+use super::refusal::TopologyError;
 use crate::settings::Amqp;
 use lapin::tcp::OwnedTLSConfig;
 use lapin::types::LongString;

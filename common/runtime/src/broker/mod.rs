@@ -9,14 +9,18 @@ pub mod check;
 mod connect;
 pub mod delay;
 pub mod headers;
+mod outgoing;
 mod pauses;
 mod publish;
+mod refusal;
 pub mod topology;
 
 pub use address::Address;
 pub use connect::{BrokerError, connection_name};
-pub use publish::{Outgoing, PublishError, Publisher};
+pub use outgoing::Outgoing;
+pub use publish::{PublishError, Publisher};
+pub use refusal::TopologyError;
 
 pub(crate) use connect::{Link, Purpose, connect, is_parsing, tag_name, within};
+pub(crate) use outgoing::Parked;
 pub(crate) use pauses::Pauses;
-pub(crate) use publish::Parked;

@@ -4,30 +4,23 @@
 //! consumers have other connections, and nothing is written to this one while it is blocked.
 
 use super::connect::{BrokerError, Link, Purpose, connect, connection_name, within};
-use super::delay::{self, Route};
-use super::topology::{DEAD_EXCHANGE, Topology};
+use super::delay::Route;
+use super::outgoing::Outgoing;
+use super::topology::Topology;
 use super::{Pauses, headers};
 use crate::health::Part;
 use crate::process::{Clock, Shutdown};
 use crate::settings::{Amqp, SettingsError};
 use crate::telemetry;
 use futures_util::StreamExt as _;
-use jiff::Timestamp;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel, Confirmation, Event};
+use lapin::{Channel, Confirmation, Event};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
-use topup_rules::message::Message;
-use topup_store::OutboxMessage;
 use tracing::{info, warn};
 
-/// AMQP's mark of a message that survives a restart.
-const PERSISTENT: u8 = 2;
-/// The one content type there is.
-const JSON: &str = "application/json";
 /// How often a session looks whether its connection still stands, beside being told.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Least time between two declarations of the topology because a queue was missing.
@@ -65,146 +58,6 @@ pub enum PublishError {
         /// How long it was waited for.
         after_s: u64,
     },
-}
-
-/// A message to publish.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outgoing {
-    pub(crate) queue: String,
-    pub(crate) message_id: Option<String>,
-    pub(crate) kind: Option<String>,
-    pub(crate) body: Vec<u8>,
-    pub(crate) traceparent: Option<String>,
-    pub(crate) not_before: Option<Timestamp>,
-    pub(crate) attempts: u32,
-    pub(crate) parked: Option<Parked>,
-    pub(crate) content_type: Option<String>,
-    pub(crate) timestamp_s: Option<u64>,
-    pub(crate) app_id: Option<String>,
-}
-
-/// What a parked message gains.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Parked {
-    pub(crate) reason: String,
-    pub(crate) at: Timestamp,
-}
-
-impl Outgoing {
-    /// A message of the fleet, to its own queue.
-    ///
-    /// # Errors
-    /// The body can't be written as JSON.
-    pub fn of<M: Message>(message: &M) -> Result<Self, serde_json::Error> {
-        Ok(Self::new(
-            M::QUEUE.to_owned(),
-            Some(message.id()),
-            Some(M::TYPE.to_owned()),
-            serde_json::to_vec(message)?,
-        ))
-    }
-
-    pub(crate) fn new(
-        queue: String,
-        message_id: Option<String>,
-        kind: Option<String>,
-        body: Vec<u8>,
-    ) -> Self {
-        Self {
-            queue,
-            message_id,
-            kind,
-            body,
-            traceparent: None,
-            not_before: None,
-            attempts: 0,
-            parked: None,
-            content_type: Some(JSON.to_owned()),
-            timestamp_s: None,
-            app_id: None,
-        }
-    }
-
-    /// The trace that it belongs to.
-    #[must_use]
-    pub fn traced(mut self, traceparent: Option<&str>) -> Self {
-        self.traceparent = traceparent.map(str::to_owned);
-        self
-    }
-
-    /// Not to be delivered before this moment of the database's clock.
-    #[must_use]
-    pub fn not_before(mut self, at: Option<Timestamp>) -> Self {
-        self.not_before = at;
-        self
-    }
-
-    fn route(&self, now: Timestamp) -> Route {
-        if self.parked.is_some() {
-            return Route {
-                exchange: DEAD_EXCHANGE.to_owned(),
-                routing_key: self.queue.clone(),
-            };
-        }
-        delay::route(
-            &self.queue,
-            self.not_before.map_or(0, |at| delay::delay_s(now, at)),
-        )
-    }
-
-    /// Everything but the body. What does not fit the protocol's short strings is left out: the body says it too.
-    fn properties(&self, worker: &str, now: Timestamp) -> BasicProperties {
-        let mut table = FieldTable::default();
-        if let Some(traceparent) = &self.traceparent {
-            headers::put(&mut table, headers::TRACEPARENT, traceparent);
-        }
-        if self.attempts > 0 || self.parked.is_some() {
-            headers::put_count(&mut table, headers::ATTEMPTS, self.attempts);
-        }
-        match &self.parked {
-            Some(parked) => {
-                headers::put(&mut table, headers::REASON, &headers::reason_line(&parked.reason));
-                headers::put(&mut table, headers::QUEUE, &self.queue);
-                headers::put(&mut table, headers::WORKER, worker);
-                headers::put(&mut table, headers::FAILED_AT, &parked.at.to_string());
-            }
-            None => {
-                if let Some(at) = self.not_before {
-                    headers::put(&mut table, headers::NOT_BEFORE, &at.to_string());
-                }
-            }
-        }
-        let sent_s = self
-            .timestamp_s
-            .or_else(|| u64::try_from(now.as_second()).ok())
-            .unwrap_or_default();
-        let mut properties = BasicProperties::default()
-            .with_delivery_mode(PERSISTENT)
-            .with_headers(table)
-            .with_timestamp(sent_s);
-        let short = |text: &Option<String>| text.as_deref().and_then(headers::short);
-        if let Some(id) = short(&self.message_id) {
-            properties = properties.with_message_id(id);
-        }
-        if let Some(kind) = short(&self.kind) {
-            properties = properties.with_type(kind);
-        }
-        if let Some(content_type) = short(&self.content_type) {
-            properties = properties.with_content_type(content_type);
-        }
-        if let Some(app_id) = short(&self.app_id).or_else(|| headers::short(worker)) {
-            properties = properties.with_app_id(app_id);
-        }
-        properties
-    }
-}
-
-impl From<OutboxMessage> for Outgoing {
-    fn from(row: OutboxMessage) -> Self {
-        Self::new(row.queue, Some(row.message_id), Some(row.kind), row.body)
-            .traced(row.traceparent.as_deref())
-            .not_before(row.not_before)
-    }
 }
 
 /// What can be published on at this moment.
@@ -480,6 +333,3 @@ async fn declare_again(amqp: &Amqp, link: &Link) {
         Err(error) => warn!(%error, "a queue is missing, and the topology could not be declared"),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -145,27 +145,3 @@ fn what_nobody_takes_is_kept() {
         assert_eq!(reached(&topology, exchange, key), [queue]);
     }
 }
-
-#[test]
-fn the_brokers_refusal_is_told_in_plain_words() {
-    for (reply, line) in [
-        (
-            "PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue 'delay.v1.00' in vhost '/': received the value '1000' of type 'signedint' but current is the value '2000' of type 'signedint'",
-            "queue delay.v1.00 stands with x-message-ttl '2000', and '1000' is needed: somebody or another version declared it. Move its messages elsewhere (a shovel does), delete it, and run `fleetctl topology apply`",
-        ),
-        (
-            "PRECONDITION_FAILED - inequivalent arg 'x-queue-type' for queue 'sms-sent' in vhost 'v': received the value 'quorum' of type 'longstr' but current is none",
-            "queue sms-sent stands with x-queue-type none, and 'quorum' is needed: somebody or another version declared it. Move its messages elsewhere (a shovel does), delete it, and run `fleetctl topology apply`",
-        ),
-        (
-            "PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'topup' in vhost '/': received 'topic' but current is 'direct'",
-            "exchange topup stands with type 'direct', and 'topic' is needed: somebody or another version declared it. Move its messages elsewhere (a shovel does), delete it, and run `fleetctl topology apply`",
-        ),
-        (
-            "PRECONDITION_FAILED - no idea",
-            "the broker refused to declare what is needed: PRECONDITION_FAILED - no idea",
-        ),
-    ] {
-        assert_eq!(explain(reply), line);
-    }
-}
