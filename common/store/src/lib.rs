@@ -65,6 +65,7 @@ pub use import::{
     KindImport, WalletImport,
 };
 pub use outbox::OutboxMessage;
+pub use partitions::LEDGER_DAYS_AHEAD;
 pub use pool::{Store, StoreOptions};
 pub use sends::{Send, SendOutcome, SendsRecorded};
 pub use settings::{CardConsent, SettingsChange};

@@ -38,6 +38,9 @@ enum Attached {
     Half,
 }
 
+/// How many days ahead of now the ledger is kept open: as long as it may go without being looked after.
+pub const LEDGER_DAYS_AHEAD: u16 = 7;
+
 impl Store {
     /// Opens every day that the window touches, a margin of one day before it, and `days_ahead` after it, as far
     /// as they are not there yet. Returns the names of the partitions that it made.

@@ -6,9 +6,6 @@ use anyhow::Context as _;
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// How many days are opened ahead of today, so that a fleet whose sweeper stands still goes on for that long.
-const DAYS_AHEAD: u16 = 7;
-
 #[derive(Serialize)]
 struct Migrated {
     migrations_applied: Vec<String>,
@@ -26,7 +23,7 @@ pub(crate) async fn run(fleet: &Fleet) -> anyhow::Result<Report> {
         .await
         .context("the schema could not be brought up to date")?;
     let days_opened = store
-        .ensure_partitions(&fleet.window(), DAYS_AHEAD)
+        .ensure_partitions(&fleet.window(), topup_store::LEDGER_DAYS_AHEAD)
         .await
         .context("the ledger's days could not be opened")?;
     let mut text = String::new();

@@ -6,10 +6,8 @@ use topup_rules::retry::{NextTry, RetryPolicy};
 use topup_rules::sends::OpenWindow;
 use topup_rules::topup::TopupState;
 use topup_runtime::Process;
-use topup_store::OutboxMessage;
+use topup_store::{LEDGER_DAYS_AHEAD, OutboxMessage};
 
-/// How many days ahead the ledger has partitions.
-const DAYS_AHEAD: u16 = 7;
 /// How much longer than the longest call a charge may be left alone.
 const CHARGE_MARGIN: SignedDuration = SignedDuration::from_secs(60);
 /// How much longer than all its tries together a notice may be left alone.
@@ -100,7 +98,7 @@ pub(crate) async fn partitions(process: &Process) -> Result<u64> {
     };
     let made = process
         .store
-        .ensure_partitions(&window, DAYS_AHEAD)
+        .ensure_partitions(&window, LEDGER_DAYS_AHEAD)
         .await
         .context("making partitions")?;
     let closed = process.store.close_days(&window).await.context("closing days")?;
