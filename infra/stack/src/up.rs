@@ -267,10 +267,11 @@ fn write_env(fleet: &mut Fleet) -> Result<()> {
     for worker in fleet.workers() {
         variables.insert(url_variable(worker.label()), worker.http_url());
     }
-    let mut text = String::from("# set -a; . target/stack/env; set +a\n");
+    let mut text = String::from("# Exports all that it sets: . target/stack/env\nset -a\n");
     for (name, value) in variables {
         text.push_str(&format!("{name}='{}'\n", value.replace('\'', r"'\''")));
     }
+    text.push_str("set +a\n");
     // Complete or not there: whoever waits for it may read it at once.
     let path = env_file();
     let draft = path.with_extension("draft");
