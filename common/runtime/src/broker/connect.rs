@@ -2,6 +2,7 @@
 //! management page understand.
 
 use super::refusal::TopologyError;
+use super::socket::Socket;
 use crate::settings::Amqp;
 use lapin::tcp::OwnedTLSConfig;
 use lapin::types::LongString;
@@ -94,6 +95,8 @@ pub(crate) struct Link {
     pub(crate) channel: Channel,
     /// How long closing may take.
     patience: Duration,
+    /// Cut when the link is dropped, however that comes about.
+    _socket: Socket,
 }
 
 impl Link {
@@ -153,9 +156,9 @@ async fn connect_one(
         identity: None,
         cert_chain: ca_chain(amqp).await?,
     };
+    let socket = Socket::default();
     let connecting = async {
-        let runtime = lapin::runtime::default_runtime()?;
-        let connection = Connection::connect_uri_with_config(uri, properties, tls, runtime).await?;
+        let connection = socket.connect(uri, properties, tls, amqp.connect_timeout).await?;
         let channel = connection.create_channel().await?;
         Ok((connection, channel))
     };
@@ -164,6 +167,7 @@ async fn connect_one(
             connection,
             channel,
             patience: amqp.connect_timeout,
+            _socket: socket,
         }),
         Ok(Err(source)) => Err(BrokerError::Unreachable { host, source }),
         Err(_late) => Err(BrokerError::TimedOut {

@@ -13,6 +13,7 @@ mod outgoing;
 mod pauses;
 mod publish;
 mod refusal;
+mod socket;
 pub mod topology;
 
 pub use address::Address;
