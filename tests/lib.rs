@@ -20,7 +20,7 @@ pub use harness::library::{Library, account_id, sms_wallet, store_on};
 pub use harness::outside::{Capture, Charge, Mail, Outside, Sms};
 pub use harness::patience::{PATIENCE, eventually};
 pub use harness::prices::{Price, sample_prices};
-pub use harness::programs::{ask, command, metric, run};
+pub use harness::programs::{ask, command, metric, run, terminate};
 pub use harness::rows::{NoticeRow, Rows, TopupRow};
 pub use harness::shared::{fresh_space, migrated_space, stack};
 pub use harness::views::{AccountView, OpenTopup, WalletView, credits};

@@ -1,9 +1,10 @@
 //! The store as a library, for what no worker does yet, and for steps between which a worker would not stop.
 
 use anyhow::{Result, ensure};
+use jiff::SignedDuration;
 use topup_rules::ids::{AccountId, Service, WalletKey};
 use topup_stack::Space;
-use topup_store::{AccountImport, Store, StoreOptions};
+use topup_store::{AccountImport, AuditPolicy, Store, StoreOptions};
 
 use super::accounts::Account;
 use super::shared;
@@ -39,6 +40,21 @@ impl Library {
             );
         }
         Ok(Self { store, space })
+    }
+
+    /// Checks everything that is always true, as the operator's audit does.
+    ///
+    /// # Errors
+    /// What is not true.
+    pub async fn audit_is_clean(&self) -> Result<()> {
+        let policy = AuditPolicy {
+            card_spacing: SignedDuration::from_mins(30),
+            failures_to_disable: 1,
+            outbox_wait_max: SignedDuration::from_mins(5),
+        };
+        let report = self.store.audit(&policy).await?;
+        ensure!(report.is_clean(), "{report:#?}");
+        Ok(())
     }
 }
 

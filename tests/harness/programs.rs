@@ -4,6 +4,7 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::{Client, StatusCode};
+use rustix::process::{Pid, Signal, kill_process};
 use topup_stack::{build_workspace, program};
 
 use super::patience::PATIENCE;
@@ -35,6 +36,15 @@ pub async fn run(name: &str, arguments: &[&str], settings: &[(&str, &str)]) -> R
         .await
         .with_context(|| format!("{name} did not end"))?
         .with_context(|| format!("running {name}"))
+}
+
+/// Asks a process to end (SIGTERM).
+///
+/// # Errors
+/// It has ended.
+pub fn terminate(pid: u32) -> Result<()> {
+    let pid = Pid::from_raw(pid.try_into()?).context("a process id is never 0")?;
+    kill_process(pid, Signal::TERM).context("sending SIGTERM")
 }
 
 /// What a process answers at one of its own addresses.
