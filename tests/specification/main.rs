@@ -6,14 +6,28 @@
 
 // What is sent is paid for, once.
 mod bad_messages;
+mod holds;
+mod ledger;
 mod sends;
 
 // What runs low is refilled.
 mod card;
 mod gateway_trouble;
+mod settings;
+mod settlement;
 mod spacing;
 mod transfer;
 mod trigger;
 
-// What happened can be followed.
+// Whoever has to know is told.
+mod notices;
+
+// What goes wrong loses nothing and doubles nothing.
+mod crash;
+mod delays;
+
+// What happened can be followed, and the fleet be run by people.
+mod operators;
+mod processes;
+mod readme;
 mod trace;
