@@ -40,7 +40,7 @@ pub async fn batches<H: BatchHandler>(process: &Process, limits: &BatchWorker, h
 }
 
 /// A message of a batch: read, or what stands against it.
-enum Item<M> {
+pub(super) enum Item<M> {
     Message(M),
     Verdict(Verdict),
 }
@@ -79,7 +79,7 @@ impl<M: Message> Batch<M> {
     }
 }
 
-fn read<M: Message>(received: &Received, desk: &Desk) -> Item<M> {
+pub(super) fn read<M: Message>(received: &Received, desk: &Desk) -> Item<M> {
     if desk.is_early(received) {
         return Item::Verdict(Verdict::TooEarly);
     }
@@ -213,7 +213,7 @@ async fn settle(
 }
 
 /// One verdict a message, in order.
-async fn verdicts<H: BatchHandler>(
+pub(super) async fn verdicts<H: BatchHandler>(
     received: &[Received],
     items: Vec<Item<H::Message>>,
     desk: &Desk,

@@ -83,7 +83,7 @@ async fn deal_with<H: Handler>(received: Received, desk: Desk, handler: Arc<H>, 
     .await;
 }
 
-async fn verdict<H: Handler>(
+pub(super) async fn verdict<H: Handler>(
     received: &Received,
     desk: &Desk,
     handler: &H,

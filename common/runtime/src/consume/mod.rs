@@ -8,6 +8,8 @@ mod delivery;
 mod each;
 mod session;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::error::Error;
 use std::future::Future;

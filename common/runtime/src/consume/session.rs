@@ -42,6 +42,13 @@ pub(super) struct Stop {
     lost: watch::Receiver<bool>,
 }
 
+#[cfg(test)]
+impl Stop {
+    pub(super) fn of(shutdown: Shutdown, lost: watch::Receiver<bool>) -> Self {
+        Self { shutdown, lost }
+    }
+}
+
 impl Stop {
     /// Returns when whatever only waits is to end.
     pub(super) async fn wait(&self) {

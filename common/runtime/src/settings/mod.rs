@@ -357,4 +357,18 @@ impl Settings {
 }
 
 #[cfg(test)]
+impl Settings {
+    /// From the variables alone.
+    pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
+        let given = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Reader::from_sources(&[], given)
+            .and_then(Self::read)
+            .expect("a test's settings are right")
+    }
+}
+
+#[cfg(test)]
 mod tests;
