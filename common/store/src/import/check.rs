@@ -184,7 +184,10 @@ fn between(
 
 fn check_auto_topup(auto: &AutoTopupImport, kind: AccountKind, path: &str) -> Result<(), ImportRefusal> {
     if let Err(refusal) = check_import(kind, auto.method, auto.threshold, auto.quantity) {
-        return refuse(format!("{path}{}", blamed(refusal)), ImportProblem::Settings(refusal));
+        return refuse(
+            format!("{path}{}", blamed(refusal)),
+            ImportProblem::Settings(refusal),
+        );
     }
     if let Some(caps) = &auto.caps {
         let (day_most, month_most) = (i64::from(i32::MAX), i64::MAX);
@@ -215,9 +218,9 @@ const fn blamed(refusal: SettingsRefusal) -> &'static str {
     match refusal {
         SettingsRefusal::MainByTransfer | SettingsRefusal::OtherMethodEnabled { .. } => ".method",
         SettingsRefusal::NegativeThreshold | SettingsRefusal::CreditsNotAboveThreshold { .. } => ".threshold",
-        SettingsRefusal::NoQuantity
-        | SettingsRefusal::QuantityBelowThreshold
-        | SettingsRefusal::TooLarge => ".quantity",
+        SettingsRefusal::NoQuantity | SettingsRefusal::QuantityBelowThreshold | SettingsRefusal::TooLarge => {
+            ".quantity"
+        }
         SettingsRefusal::NotAgreed => ".card",
         // Who asks: an import is nobody's wish.
         SettingsRefusal::CardEnabledByItself
