@@ -136,21 +136,22 @@ pub(crate) fn how_to_look_around(narrator: &mut Narrator, stage: &Stage) -> Resu
     narrator.gap();
     narrator.paragraph("In another shell:");
     narrator.gap();
-    narrator.command(&format!("set -a; . {}; set +a", relative(&env)));
+    narrator.command(&format!(". {}", relative(&env)));
     narrator.command("target/debug/fleetctl why 1001");
     narrator.gap();
     narrator.paragraph("Ctrl-C stops it all.");
     Ok(())
 }
 
-/// Every setting as a shell assignment, readable for its owner alone: there are passwords in it.
+/// Every setting as a shell assignment that exports it, readable for its owner alone: there are passwords in it.
 fn write_env(settings: &BTreeMap<String, String>) -> Result<PathBuf> {
     let path = demo_dir().join("env");
-    let quoted = |value: &String| value.replace('\'', r"'\''");
-    let text: String = settings
-        .iter()
-        .map(|(name, value)| format!("{name}='{}'\n", quoted(value)))
-        .collect();
+    let quoted = |value: &str| value.replace('\'', r"'\''");
+    let mut text = "set -a\n".to_owned();
+    for (name, value) in settings {
+        text.push_str(&format!("{name}='{}'\n", quoted(value)));
+    }
+    text.push_str("set +a\n");
     fs::create_dir_all(demo_dir())
         .and_then(|()| {
             File::options()
@@ -182,11 +183,11 @@ pub(crate) fn how_to_go_on(narrator: &mut Narrator) {
     narrator.paragraph("Everything is stopped again. To keep it running and look around:");
     narrator.gap();
     narrator.command("cargo up");
-    narrator.command("set -a; . target/stack/env; set +a");
-    narrator.command("alias fleetctl=target/debug/fleetctl");
+    narrator.command(". target/stack/env          # every address and setting");
+    narrator.command("PATH=$PWD/target/debug:$PATH");
     narrator.command(&format!("fleetctl prices {SAMPLES}/{}", samples::PRICES));
     narrator.command(&format!("fleetctl import {SAMPLES}/{}", samples::ACCOUNTS));
-    narrator.command("cargo demo events        # the sample events, moved to the present");
+    narrator.command("cargo demo events           # the sample events, moved to the present");
     narrator.command("fleetctl publish target/demo/events/1-threshold.ndjson");
     narrator.command("fleetctl why 1001");
     narrator.command("cargo down");
