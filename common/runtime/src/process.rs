@@ -186,7 +186,8 @@ where
     let (publisher_stopper, publisher_shutdown) = Shutdown::new();
     let health = Health::default();
     let clock = Clock::default();
-    let store = Store::new(&store_options(name, &settings)?)?;
+    let store = Store::new(&store_options(name, &settings)?)
+        .map_err(|wrong| SettingsError::about("database.url", &wrong.to_string()))?;
     let publisher = Publisher::start(
         name,
         &settings.amqp,

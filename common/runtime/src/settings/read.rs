@@ -30,7 +30,7 @@ impl Settings {
             shutdown: Shutdown { grace: r.value("shutdown.grace", "30s", "how long what is in hand may take after SIGTERM before the process ends hard")? },
             log: Log {
                 format: r.value("log.format", "json", "`json` or `human`; on standard error")?,
-                filter: r.value("log.filter", "info,lapin=off", "what is logged, by target and level: `info,topup_store=debug`")?,
+                filter: r.value("log.filter", "info,lapin=off,deadpool.postgres=off,tokio_postgres=warn", "what is logged, by target and level: `info,topup_store=debug`")?,
             },
             runtime: Runtime { threads: r.value("runtime.threads", "2", "worker threads of one process")? },
             sms_sent: BatchWorker {

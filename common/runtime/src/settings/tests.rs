@@ -143,6 +143,11 @@ fn a_wrong_setting_is_one_line_that_names_it() {
             "Mars",
             "TOPUP__RULES__TIME_ZONE: \"Mars\" is no time zone, like Africa/Nairobi or UTC",
         ),
+        (
+            "TOPUP__AMQP__CA_FILE",
+            "/no/ca.pem",
+            "TOPUP__AMQP__CA_FILE: /no/ca.pem: No such file or directory (os error 2)",
+        ),
         ("TOPUP__SMTP__FROM", " ", "TOPUP__SMTP__FROM: is empty"),
         ("TOPUP__SMTP__URL", "", "TOPUP__SMTP__URL: is empty"),
     ] {

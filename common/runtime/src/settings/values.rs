@@ -69,9 +69,12 @@ impl Parse for String {
     }
 }
 
+/// A file that is there and may be read.
 impl Parse for PathBuf {
     fn parse(text: &str) -> Result<Self, String> {
-        String::parse(text).map(Self::from)
+        let path = Self::from(String::parse(text)?);
+        std::fs::File::open(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(path)
     }
 }
 
