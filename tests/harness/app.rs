@@ -27,6 +27,7 @@ const IDLE_LOOKS: u32 = 3;
 pub struct AppOptions {
     fleet: FleetOptions,
     prices: Vec<Price>,
+    is_alone: bool,
 }
 
 impl AppOptions {
@@ -39,6 +40,7 @@ impl AppOptions {
                 ..FleetOptions::default()
             },
             prices: sample_prices(),
+            is_alone: false,
         }
     }
 
@@ -71,6 +73,13 @@ impl AppOptions {
     #[must_use]
     pub fn spacing(self, spacing: &str) -> Self {
         self.setting("RULES__CARD_SPACING", spacing)
+    }
+
+    /// No other fleet runs beside it: for promises of time, which a busy machine could not keep.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.is_alone = true;
+        self
     }
 
     /// Another price list; none at all is possible.
@@ -112,7 +121,7 @@ impl App {
     /// # Errors
     /// Something did not start; the error holds the end of the log concerned.
     pub async fn start(options: AppOptions) -> Result<Self> {
-        let leave = shared::leave_to_run().await?;
+        let leave = shared::leave_to_run(options.is_alone).await?;
         let space = shared::migrated_space().await?;
         let runs = |worker| options.fleet.counts.get(worker).copied() != Some(0);
         let busy = Busy {

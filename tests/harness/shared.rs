@@ -9,10 +9,10 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use topup_stack::{Durability, Options, Space, Stack, build_workspace, program};
 
 /// Fleets that run at once: more would only starve each other on a small machine.
-const FLEETS_MAX: usize = 4;
+const FLEETS_MAX: u32 = 4;
 
 static SHARED: OnceCell<Shared> = OnceCell::const_new();
-static FLEETS: Semaphore = Semaphore::const_new(FLEETS_MAX);
+static FLEETS: Semaphore = Semaphore::const_new(FLEETS_MAX as usize);
 static FILES: AtomicU32 = AtomicU32::new(0);
 
 /// Never dropped; its keeper notices the end of this process and stops the servers.
@@ -78,9 +78,13 @@ pub async fn fresh_space() -> Result<Space> {
     shared().await?.stack.space(&test_name()).await
 }
 
-/// Leave to run one fleet, until it is dropped.
-pub(crate) async fn leave_to_run() -> Result<SemaphorePermit<'static>> {
-    FLEETS.acquire().await.context("the bound on fleets is closed")
+/// Leave to run one fleet, or one alone, until it is dropped.
+pub(crate) async fn leave_to_run(is_alone: bool) -> Result<SemaphorePermit<'static>> {
+    let fleets = if is_alone { FLEETS_MAX } else { 1 };
+    FLEETS
+        .acquire_many(fleets)
+        .await
+        .context("the bound on fleets is closed")
 }
 
 /// A number that no other file of this run bears.

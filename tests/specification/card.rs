@@ -79,7 +79,7 @@ async fn the_price_when_it_was_requested_is_what_is_charged() -> Result<()> {
 #[tokio::test]
 async fn a_definite_failure_disables_within_a_second_and_says_so_once_with_what_to_do() -> Result<()> {
     let page = "https://messaging.example/account";
-    let app = App::start(AppOptions::whole().setting("PLATFORM__ACCOUNT_URL", page)).await?;
+    let app = App::start(AppOptions::whole().alone().setting("PLATFORM__ACCOUNT_URL", page)).await?;
     let cards = [
         (1001, "AUTH_declined", "declined"),
         (1002, "AUTH_insufficient", "insufficient"),
