@@ -37,6 +37,9 @@ const DATABASE_LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the end of the process waits for rows that are on their way to the broker.
 const OUTBOX_FLUSH_MAX: Duration = Duration::from_secs(5);
 
+/// How long saying goodbye to the broker may take.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
 /// What a process has around its handler. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Process {
@@ -219,7 +222,7 @@ where
         name,
         settings,
         store,
-        publisher,
+        publisher: publisher.clone(),
         outbox: outbox.clone(),
         shutdown,
         health,
@@ -231,6 +234,7 @@ where
         warn!("the broker takes no messages now; the sweeper publishes what the outbox holds");
     }
     publisher_stopper.stop();
+    let _late = tokio::time::timeout(GOODBYE_MAX, publisher.closed()).await;
     info!("stopped");
     ended.map_err(Into::into)
 }

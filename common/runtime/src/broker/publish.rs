@@ -15,9 +15,10 @@ use crate::telemetry;
 use futures_util::StreamExt as _;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation, Event};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
@@ -79,6 +80,8 @@ struct Inner {
     /// Somebody found a queue missing.
     missing: Notify,
     clock: Clock,
+    /// The background task, until somebody waits for its end.
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Publishes messages; connects again by itself. Cheap to clone.
@@ -117,9 +120,28 @@ impl Publisher {
             lost: Notify::new(),
             missing: Notify::new(),
             clock,
+            keeper: Mutex::new(None),
         });
-        tokio::spawn(keep_connected(Arc::clone(&inner), amqp.clone(), part, shutdown));
+        let keeper = tokio::spawn(keep_connected(Arc::clone(&inner), amqp.clone(), part, shutdown));
+        inner
+            .keeper
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(keeper);
         Ok(Self { inner })
+    }
+
+    /// Returns when the connection is closed, after the shutdown that it was started with.
+    pub(crate) async fn closed(&self) {
+        let keeper = self
+            .inner
+            .keeper
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(keeper) = keeper {
+            let _ended = keeper.await;
+        }
     }
 
     /// Publishes one message, now or through the delay topology, and waits for the broker's confirm: it is in its
@@ -221,7 +243,11 @@ async fn keep_connected(inner: Arc<Inner>, amqp: Amqp, part: Part, shutdown: Shu
     let mut pauses = Pauses::new();
     let mut first = 0;
     while !shutdown.is_requested() {
-        let why = match open(&amqp, &name, first).await {
+        let opened = tokio::select! {
+            opened = open(&amqp, &name, first) => opened,
+            () = shutdown.requested() => break,
+        };
+        let why = match opened {
             Ok(link) => {
                 info!(connection = %name, "publishing connection is up");
                 let opened = Instant::now();
