@@ -36,7 +36,7 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Starts the background task. It ends after [`Outbox::close`], when all rows that it took are dealt with.
+    /// Starts the background task. It ends when no more rows are taken and all that were are dealt with.
     #[must_use]
     pub fn start(store: Store, publisher: Publisher) -> (Self, JoinHandle<()>) {
         let (rows, taken) = mpsc::unbounded_channel();
