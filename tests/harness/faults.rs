@@ -1,39 +1,56 @@
 //! What goes wrong on purpose, in ways that work wherever broker and database run.
 
 use anyhow::{Context as _, Result};
-use serde_json::Value;
 use tokio_postgres::NoTls;
+use topup_stack::Management;
 
 use super::app::App;
+use super::patience::eventually;
 
 impl App {
-    /// Closes every connection of the fleet to the broker, as an administrator or a failing node does; the test's
-    /// own stay. Returns how many.
+    /// Waits until the broker lists connections of the fleet beside these, and closes them, as an administrator or a
+    /// failing node does; the test's own stay. Returns their names.
     ///
     /// # Errors
-    /// The management interface refused.
-    pub async fn close_connections(&self) -> Result<usize> {
+    /// The management interface refused, or there were none in time.
+    pub async fn close_connections_beside(&self, before: &[String]) -> Result<Vec<String>> {
         let management = self.management()?;
+        let names = eventually("connections to close", async || {
+            let names = self.connections(&management).await?;
+            let new: Vec<String> = names.into_iter().filter(|name| !before.contains(name)).collect();
+            Ok((!new.is_empty()).then_some(new))
+        })
+        .await?;
+        for name in &names {
+            let path = format!("/api/connections/{}", percent_encoded(name));
+            management.delete(&path).await?;
+        }
+        Ok(names)
+    }
+
+    /// Waits until the broker lists the fleet's connections, which takes it a while.
+    ///
+    /// # Errors
+    /// The management interface refused, or there were none in time.
+    pub async fn connections_are_listed(&self) -> Result<()> {
+        let management = self.management()?;
+        eventually("the fleet's connections", async || {
+            Ok((!self.connections(&management).await?.is_empty()).then_some(()))
+        })
+        .await
+    }
+
+    async fn connections(&self, management: &Management) -> Result<Vec<String>> {
         let vhost = self.space().vhost();
-        let connections = management
+        let listed = management
             .get(&format!("/api/vhosts/{vhost}/connections"))
             .await?;
-        let mut closed = 0;
-        for connection in connections.as_array().into_iter().flatten() {
-            // People's names are given by the fleet alone.
-            if connection.pointer("/client_properties/connection_name").is_none() {
-                continue;
-            }
-            let name = connection
-                .get("name")
-                .and_then(Value::as_str)
-                .context("a connection without name")?;
-            management
-                .delete(&format!("/api/connections/{}", percent_encoded(name)))
-                .await?;
-            closed += 1;
-        }
-        Ok(closed)
+        let fleet = listed.as_array().into_iter().flatten().filter(|connection| {
+            // The fleet alone gives its connections names for people.
+            connection.pointer("/client_properties/connection_name").is_some()
+        });
+        let names = fleet.filter_map(|connection| connection["name"].as_str().map(str::to_owned));
+        Ok(names.collect())
     }
 
     /// Takes the database away from the fleet: connections break, and no new ones are let in. The test's own stays.
