@@ -10,7 +10,7 @@ use crate::report::{Figure, Section};
 
 /// How long nothing happens before the look.
 const IDLE: Duration = Duration::from_secs(5);
-const KIB_PER_MIB: f64 = 1024.0;
+const MB_PER_KIB: f64 = 1_024.0 / 1_000_000.0;
 
 /// What came before.
 #[derive(Debug, Clone, Copy)]
@@ -46,10 +46,10 @@ pub(crate) async fn measure(bench: &mut Bench, when: When) -> Result<Section> {
     let mut largest: f64 = 0.0;
     for worker in bench.fleet.workers() {
         let kib = u32::try_from(worker.rss_kb()?).unwrap_or(u32::MAX);
-        let mib = f64::from(kib) / KIB_PER_MIB;
-        largest = largest.max(mib);
+        let mb = f64::from(kib) * MB_PER_KIB;
+        largest = largest.max(mb);
         let key = format!("{}_{}_mb", when.key(), worker.label().replace('-', "_"));
-        figures.push(Figure::new(key, worker.label(), mib, "MiB"));
+        figures.push(Figure::new(key, worker.label(), mb, "MB"));
     }
     figures.push(Figure::new(
         format!("{}_mb", when.key()),
