@@ -55,7 +55,7 @@ pub(crate) async fn measure(bench: &mut Bench, when: When) -> Result<Section> {
         format!("{}_mb", when.key()),
         "largest",
         largest,
-        "MiB",
+        "MB",
     ));
     Ok(Section {
         title: when.title().to_owned(),
