@@ -285,15 +285,17 @@ fn settings(
     options: &FleetOptions,
 ) -> Result<BTreeMap<String, String>> {
     let smtp = sandbox.smtp().context("the sandbox named no SMTP address")?;
-    let defaults: [(&str, String); 14] = [
+    let defaults: [(&str, String); 16] = [
         // With it, a worker looks at its queues' effective settings before it consumes.
         ("AMQP__MANAGEMENT_URL", space.management_url().to_owned()),
         ("AMQP__URL", space.amqp_url().to_owned()),
         ("DATABASE__URL", space.database_url().to_owned()),
+        ("EDGE__LISTEN", "127.0.0.1:0".to_owned()),
         ("HTTP__LISTEN", "127.0.0.1:0".to_owned()),
         ("MODE", "development".to_owned()),
         ("OPERATORS__EMAIL", "operators@example.com".to_owned()),
         ("PAYSTACK__SECRET_KEY", "sk_test_sandbox".to_owned()),
+        ("PAYSTACK__TIMEOUT", "30s".to_owned()),
         ("PAYSTACK__URL", sandbox.http_url()),
         ("RULES__CARD_SPACING", "30m".to_owned()),
         ("SMS__API_KEY", "sandbox".to_owned()),
