@@ -292,6 +292,18 @@ impl Topology {
         }
     }
 
+    /// Of it, what one work queue needs: the queue, its dead letters, and every way to them.
+    #[must_use]
+    pub(crate) fn around(mut self, queue: &str) -> Self {
+        let kept = [queue.to_owned(), dead_queue(queue)];
+        self.queues.retain(|found| kept.contains(&found.name));
+        self.bindings.retain(|binding| match &binding.destination {
+            Destination::Queue(name) => kept.contains(name),
+            Destination::Exchange(_) => true,
+        });
+        self
+    }
+
     /// Declares all of it. Idempotent.
     ///
     /// # Errors

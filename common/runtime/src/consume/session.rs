@@ -13,19 +13,26 @@ use crate::{broker::check, telemetry};
 use futures_util::{Stream, StreamExt as _};
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+    QueueDeclareOptions,
 };
 use lapin::types::FieldTable;
-use lapin::{Acker, ChannelStatus, ConnectionStatus, Consumer, Event};
+use lapin::{Acker, Channel, ConnectionStatus, Consumer, Event};
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, Interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tracing::{debug, error, info, warn};
 
 /// How long writing an acknowledgement may take.
 const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a session looks whether its connection still stands, beside being told.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often a session asks whether the broker still knows of a consumer of its queue. A queue that is deleted and
+/// made again at once can lose its consumers without a word to them.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+/// Answers in a row that know of none before the session is given up: a queue that has no leader for a moment gives
+/// the same answer.
+const UNKNOWN_MAX: u32 = 2;
 /// A session that lasted this long was a good one: the next pause is short again.
 const GOOD_SESSION: Duration = Duration::from_secs(5);
 /// Messages ahead while the queue may hold one that the library can't read.
@@ -136,16 +143,27 @@ pub(super) struct Pulse {
     events: Pin<Box<dyn Stream<Item = Event> + Send>>,
     looks: Interval,
     connection: ConnectionStatus,
-    channel: ChannelStatus,
+    channel: Channel,
+    queue: &'static str,
+    patience: Duration,
+    asks: Interval,
+    /// Answers in a row that knew of no consumer.
+    unknown: u32,
 }
 
 impl Pulse {
-    fn of(link: &Link) -> Self {
+    fn of(link: &Link, queue: &'static str) -> Self {
+        let mut asks = tokio::time::interval_at(Instant::now() + ASK_EVERY, ASK_EVERY);
+        asks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             events: Box::pin(link.connection.events_listener()),
             looks: tokio::time::interval(LOOK_EVERY),
             connection: link.connection.status().clone(),
-            channel: link.channel.status().clone(),
+            channel: link.channel.clone(),
+            queue,
+            patience: link.patience(),
+            asks,
+            unknown: 0,
         }
     }
 
@@ -160,12 +178,38 @@ impl Pulse {
                     None => return None,
                 },
                 _ = self.looks.tick() => {
-                    if !self.connection.connected() || !self.channel.connected() {
+                    if !self.connection.connected() || !self.channel.status().connected() {
+                        return None;
+                    }
+                }
+                _ = self.asks.tick() => {
+                    if !self.is_known().await {
                         return None;
                     }
                 }
             }
         }
+    }
+
+    /// Whether the broker knows of a consumer, as far as it says. Where a queue has several, others go on with the
+    /// work of one that was forgotten.
+    async fn is_known(&mut self) -> bool {
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let asked = self
+            .channel
+            .queue_declare(self.queue.into(), options, FieldTable::default());
+        match within(self.patience, "count consumers", asked).await {
+            Ok(queue) if queue.consumer_count() > 0 => self.unknown = 0,
+            Ok(_none) => self.unknown += 1,
+            Err(error) => {
+                warn!(queue = self.queue, %error, "the queue can't be asked for its consumers");
+                return false;
+            }
+        }
+        self.unknown < UNKNOWN_MAX
     }
 }
 
@@ -281,6 +325,10 @@ struct Opener<'a> {
     name: String,
     /// The host to begin with, so that tries rotate.
     first: usize,
+    /// Whether to declare everything: at first, and where the last try failed. Otherwise what this queue needs: a
+    /// queue that is made again by a stranger, before the broker has told its consumers that it was gone, can lose
+    /// them without a word to them.
+    declares_all: bool,
 }
 
 impl<'a> Opener<'a> {
@@ -290,6 +338,7 @@ impl<'a> Opener<'a> {
             terms,
             name: connection_name(process.name),
             first: 0,
+            declares_all: true,
         }
     }
 
@@ -306,9 +355,13 @@ impl<'a> Opener<'a> {
         // A careful session follows one that found everything in order a moment ago.
         if manner == Manner::Full {
             if amqp.declare {
-                Topology::fleet()
-                    .declare(&link.channel, amqp.connect_timeout)
-                    .await?;
+                let everything = Topology::fleet();
+                let needed = if std::mem::replace(&mut self.declares_all, true) {
+                    everything
+                } else {
+                    everything.around(self.terms.queue)
+                };
+                needed.declare(&link.channel, amqp.connect_timeout).await?;
             }
             check::refuse_unfit(amqp).await?;
         }
@@ -322,7 +375,8 @@ impl<'a> Opener<'a> {
             shutdown: shutdown.clone(),
             lost: lost_receiver,
         };
-        let pulse = Pulse::of(&link);
+        let pulse = Pulse::of(&link, self.terms.queue);
+        self.declares_all = false;
         Ok(Session {
             deliveries,
             shutdown,

@@ -145,3 +145,18 @@ fn what_nobody_takes_is_kept() {
         assert_eq!(reached(&topology, exchange, key), [queue]);
     }
 }
+
+#[test]
+fn what_a_queue_needs_is_the_way_to_it_and_to_its_dead_letters() {
+    let needed = Topology::fleet().around("sms-sent");
+    let queues: Vec<&str> = needed.queues.iter().map(|queue| queue.name.as_str()).collect();
+    assert_eq!(queues, ["sms-sent", "sms-sent.dead"]);
+    assert_eq!(needed.exchanges, Topology::fleet().exchanges);
+    for (exchange, key, queue) in [
+        ("topup", "sms-sent", "sms-sent"),
+        ("delay.v1.deliver", "0.0.0.0.0.0.0.0.0.0.0.1.sms-sent", "sms-sent"),
+        ("topup.dead", "sms-sent", "sms-sent.dead"),
+    ] {
+        assert_eq!(reached(&needed, exchange, key), [queue]);
+    }
+}
