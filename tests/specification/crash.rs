@@ -17,9 +17,12 @@ use topup_tests::{App, AppOptions, Event, Rows, event, eventually, main_account,
 const ACCOUNTS: i64 = 20;
 
 /// Small batches, so that there is a middle in which something can happen.
+const BATCH_MAX: i64 = 100;
+
+/// A worker of them.
 fn in_small_batches(options: AppOptions) -> AppOptions {
     options
-        .setting("SMS_SENT__BATCH_MAX", "100")
+        .setting("SMS_SENT__BATCH_MAX", &BATCH_MAX.to_string())
         .setting("SMS_SENT__PREFETCH", "1000")
 }
 
@@ -109,10 +112,13 @@ async fn sigterm_with_a_full_prefetch_ends_well_loses_nothing_and_counts_no_atte
     let left = app.broker.look("sms-sent").await?;
     let recorded = app.rows.sends().await?;
     assert!(!left.is_empty(), "nothing was left to give back");
-    assert_eq!(
-        recorded + i64::try_from(left.len())?,
-        EVENTS,
-        "what it had in hand is done, all else is back"
+    // What it had in hand is done, all else is back. A broker confirms no acknowledgement: that of the last batch may
+    // be lost on the way, and the batch come back beside its debits, to be recognised.
+    let accounted = recorded + i64::try_from(left.len())?;
+    assert!(
+        (EVENTS..=EVENTS + BATCH_MAX).contains(&accounted),
+        "{recorded} recorded and {} left",
+        left.len()
     );
     for message in &left {
         assert!(
