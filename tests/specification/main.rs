@@ -30,4 +30,5 @@ mod delays;
 mod operators;
 mod processes;
 mod readme;
+mod setting_up;
 mod trace;
