@@ -9,7 +9,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use topup_rules::message::{self, SmsSent};
 use topup_rules::sends::OpenWindow;
-use topup_runtime::broker::topology::WORK_QUEUES;
 use topup_store::{Send, SendOutcome};
 use topup_tests::{App, AppOptions, Event, Rows, event, eventually, main_account, metric, store_on};
 
@@ -246,34 +245,6 @@ async fn lost_connections_are_made_again_and_everything_goes_on() -> Result<()> 
         app.balance_becomes(account, "sms", &credits.to_string()).await?;
     }
     assert_eq!(app.outside.captures(1).await?.len(), usize::try_from(ACCOUNTS)?);
-    app.finish().await
-}
-
-#[tokio::test]
-async fn a_queue_that_is_deleted_under_its_consumers_is_made_again() -> Result<()> {
-    let app = App::start(with_quick_sweeper(AppOptions::whole())).await?;
-    app.import(&[main_account(1001).credits(101).card("AUTH_ok")])
-        .await?;
-    let management = app.management()?;
-    let bindings = format!("/api/exchanges/{}/topup/bindings/source", app.space().vhost());
-    for queue in WORK_QUEUES {
-        app.broker.delete(queue).await?;
-    }
-    // A queue is there before its binding is.
-    eventually("the queues and their bindings", async || {
-        let bindings = management.get(&bindings).await?;
-        let bound = |queue| {
-            bindings
-                .as_array()
-                .is_some_and(|all| all.iter().any(|one| one["destination"] == queue))
-        };
-        Ok(WORK_QUEUES.into_iter().all(bound).then_some(()))
-    })
-    .await?;
-    app.send(&[event(1001)]).await?;
-    app.balance_becomes(1001, "sms", "600").await?;
-    app.outside.sms(1).await?;
-    app.outside.mail(1).await?;
     app.finish().await
 }
 
