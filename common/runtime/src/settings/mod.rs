@@ -8,6 +8,8 @@
 //!
 //! Deliberately not here: reading settings again while running; a changed setting is a restart.
 
+mod edge;
+mod payments;
 mod read;
 mod reader;
 mod values;
@@ -16,12 +18,14 @@ use crate::broker::Address;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use reader::{Reader, variable};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret as _, SecretString};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use topup_rules::retry::RetryPolicy;
 
+pub use edge::Edge;
+pub use payments::{Inquiries, Paystack};
 pub use reader::{FILES_VARIABLE, SettingDoc, SettingsError};
 pub use values::{HttpUrl, LogFormat, Mode};
 
@@ -40,6 +44,8 @@ pub struct Settings {
     pub sms: Sms,
     /// The mail relay.
     pub smtp: Smtp,
+    /// Questions about payments whose outcome is not known.
+    pub inquiries: Inquiries,
     /// What the business decides by.
     pub rules: Rules,
     /// The process's own HTTP address.
@@ -120,28 +126,6 @@ impl Database {
     }
 }
 
-/// The payment gateway.
-#[derive(Debug, Clone)]
-pub struct Paystack {
-    /// Its address.
-    pub url: HttpUrl,
-    secret_key: Option<SecretString>,
-    /// How long a call may take.
-    pub timeout: Duration,
-}
-
-impl Paystack {
-    /// The key that calls and webhooks are signed with; it alone says live or test.
-    ///
-    /// # Errors
-    /// Names the variable when nothing was given.
-    pub fn secret_key(&self) -> Result<&SecretString, SettingsError> {
-        self.secret_key
-            .as_ref()
-            .ok_or_else(|| missing("paystack.secret_key"))
-    }
-}
-
 /// The SMS provider that carries notices.
 #[derive(Debug, Clone)]
 pub struct Sms {
@@ -213,19 +197,16 @@ pub struct Rules {
     pub time_zone: TimeZone,
     /// C8: how long an unknown outcome is asked about before a person has to.
     pub unknown_max: SignedDuration,
+    /// How long a customer may take on the payment gateway's page before a purchase counts as not paid.
+    pub page_max: SignedDuration,
+    /// How long before a card expires its holder is told.
+    pub card_expiry_notice: SignedDuration,
 }
 
 /// The process's own HTTP address.
 #[derive(Debug, Clone)]
 pub struct Http {
     /// For `/livez`, `/readyz` and `/metrics`; port 0 takes a free one.
-    pub listen: SocketAddr,
-}
-
-/// The edge's public address.
-#[derive(Debug, Clone)]
-pub struct Edge {
-    /// For webhooks.
     pub listen: SocketAddr,
 }
 
@@ -299,6 +280,8 @@ pub struct Sweeper {
     pub topup_overdue: SignedDuration,
     /// Rows of one look, at most.
     pub rows_max: u32,
+    /// How long after a day's end, in the platform's time zone, its payments are compared with the gateway's.
+    pub reconcile_after: SignedDuration,
 }
 
 fn missing(path: &str) -> SettingsError {

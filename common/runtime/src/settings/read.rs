@@ -2,8 +2,8 @@
 
 use super::reader::{Reader, SettingsError, variable};
 use super::{
-    Amqp, BatchWorker, Database, Edge, Http, Log, Operators, Paystack, Platform, Rules, Runtime, Settings,
-    Shutdown, Sms, Smtp, Sweeper, Worker,
+    Amqp, BatchWorker, Database, Edge, Http, Inquiries, Log, Operators, Paystack, Platform, Rules, Runtime,
+    Settings, Shutdown, Sms, Smtp, Sweeper, Worker,
 };
 use crate::broker::Address;
 use secrecy::ExposeSecret as _;
@@ -19,9 +19,10 @@ impl Settings {
             paystack: Paystack::build(r)?,
             sms: Sms::build(r)?,
             smtp: Smtp::build(r)?,
+            inquiries: Inquiries::build(r)?,
             rules: Rules::build(r)?,
             http: Http { listen: r.value("http.listen", "127.0.0.1:0", "the process's own address for /livez, /readyz and /metrics; port 0 takes a free one, which the ready line names")? },
-            edge: Edge { listen: r.value("edge.listen", "127.0.0.1:0", "the edge's public address; port 0 takes a free one")? },
+            edge: Edge::build(r)?,
             operators: Operators { email: r.optional("operators.email", "e-mail address for alerts to the operators; without it they stay in the log")? },
             platform: Platform {
                 name: r.value("platform.name", "Messaging", "what account holders know the platform by; used in notices")?,
@@ -46,6 +47,7 @@ impl Settings {
                 outbox_overdue: r.value("sweeper.outbox_overdue", "10s", "how long a row may wait in the outbox before the sweeper publishes it")?,
                 topup_overdue: r.value("sweeper.topup_overdue", "30s", "how long after its moment a top-up counts as overdue and is woken again")?,
                 rows_max: r.value("sweeper.rows_max", "1000", "rows of one look, at most")?,
+                reconcile_after: r.value("sweeper.reconcile_after", "2h", "how long after a day's end, in the time zone of the rules, its payments are compared with the payment gateway's list")?,
             },
         })
     }
@@ -99,27 +101,6 @@ impl Database {
     }
 }
 
-impl Paystack {
-    fn build(r: &mut Reader) -> Result<Self, SettingsError> {
-        Ok(Self {
-            url: r.value(
-                "paystack.url",
-                "https://api.paystack.co",
-                "the payment gateway's address",
-            )?,
-            secret_key: r.secret(
-                "paystack.secret_key",
-                "the payment gateway's key, `sk_live_…` or `sk_test_…`; required where cards are charged",
-            )?,
-            timeout: r.value(
-                "paystack.timeout",
-                "30s",
-                "how long a call to the payment gateway may take",
-            )?,
-        })
-    }
-}
-
 impl Sms {
     fn build(r: &mut Reader) -> Result<Self, SettingsError> {
         Ok(Self {
@@ -160,6 +141,8 @@ impl Rules {
             window_ahead: r.value("rules.window_ahead", "1h", "S4: how far ahead an event's times may lie")?,
             time_zone: r.value("rules.time_zone", "UTC", "C12: IANA name of the time zone whose days and months caps are counted in")?,
             unknown_max: r.value("rules.unknown_max", "24h", "C8: how long an unknown outcome is asked about before it is parked for a person")?,
+            page_max: r.value("rules.page_max", "24h", "how long a customer may take on the payment gateway's page before a purchase counts as not paid")?,
+            card_expiry_notice: r.value("rules.card_expiry_notice", "30d", "how long before a card expires its holder is told; whole days")?,
         })
     }
 }
@@ -230,8 +213,8 @@ fn retry(r: &mut Reader, names: RetryNames) -> Result<RetryPolicy, SettingsError
     })
 }
 
-/// Rounded up; a pause of a message is a second at least.
-fn whole_seconds(duration: Duration) -> u32 {
+/// Rounded up; a second at least.
+pub(super) fn whole_seconds(duration: Duration) -> u32 {
     let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
 }

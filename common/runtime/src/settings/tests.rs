@@ -129,6 +129,16 @@ fn a_wrong_setting_is_one_line_that_names_it() {
             "TOPUP__HTTP__LISTEN: \"localhost\" is no IP address with a port, like 127.0.0.1:9100",
         ),
         (
+            "TOPUP__PAYSTACK__CHARGES_PER_MINUTE",
+            "-1",
+            "TOPUP__PAYSTACK__CHARGES_PER_MINUTE: \"-1\" is no whole number from 0 to 4294967295",
+        ),
+        (
+            "TOPUP__EDGE__PROXIES",
+            "10.0.0.1, 10.0.0.0/8",
+            "TOPUP__EDGE__PROXIES: \"10.0.0.0/8\" is no IP address, like 192.0.2.1",
+        ),
+        (
             "TOPUP__AMQP__URL",
             "amqp://u:secret@",
             "TOPUP__AMQP__URL: names no host",
@@ -281,6 +291,9 @@ fn the_reference_names_every_setting_once_with_a_meaning() {
         "TOPUP__HTTP__LISTEN",
         "TOPUP__EDGE__LISTEN",
         "TOPUP__SWEEPER__ROWS_MAX",
+        "TOPUP__EDGE__WEBHOOK_SENDERS",
+        "TOPUP__INQUIRIES__FIRST",
+        "TOPUP__PAYSTACK__CHARGES_PER_MINUTE",
     ] {
         assert!(names.contains(&fixed), "{fixed}");
     }

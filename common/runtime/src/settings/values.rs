@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -101,6 +101,29 @@ macro_rules! parse_bound {
     )*};
 }
 parse_bound!(u16, u32, usize);
+
+/// A limit that may be lifted: 0 is none.
+impl Parse for Option<u32> {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.trim().parse() {
+            Ok(0) => Ok(None),
+            Ok(limit) => Ok(Some(limit)),
+            Err(_) => Err(format!("{text:?} is no whole number from 0 to {}", u32::MAX)),
+        }
+    }
+}
+
+/// Addresses without ports, separated by commas; nothing is an empty list.
+impl Parse for Vec<IpAddr> {
+    fn parse(text: &str) -> Result<Self, String> {
+        let addresses = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let read = |part: &str| {
+            let address = part.parse::<IpAddr>();
+            address.map_err(|_| format!("{part:?} is no IP address, like 192.0.2.1"))
+        };
+        addresses.map(read).collect()
+    }
+}
 
 impl Parse for SocketAddr {
     fn parse(text: &str) -> Result<Self, String> {
@@ -207,6 +230,31 @@ mod tests {
                 Err(format!("{wrong:?} is no duration; write 30m, 20s or 500ms"))
             );
         }
+    }
+
+    #[test]
+    fn a_limit_of_nothing_is_none() {
+        let parse = |text| Option::<u32>::parse(text);
+        assert_eq!(parse("0"), Ok(None));
+        assert_eq!(parse("1200"), Ok(Some(1200)));
+        for wrong in ["", "-1", "many", "4294967296"] {
+            let told = format!("{wrong:?} is no whole number from 0 to 4294967295");
+            assert_eq!(parse(wrong), Err(told));
+        }
+    }
+
+    #[test]
+    fn a_list_of_addresses_may_be_empty() {
+        let parse = |text| Vec::<IpAddr>::parse(text);
+        assert_eq!(parse(" "), Ok(vec![]));
+        assert_eq!(
+            parse("192.0.2.1, 2001:db8::1,"),
+            Ok(vec![IpAddr::from([192, 0, 2, 1]), "2001:db8::1".parse().unwrap()])
+        );
+        assert_eq!(
+            parse("192.0.2.1,gateway.example.com"),
+            Err("\"gateway.example.com\" is no IP address, like 192.0.2.1".to_owned())
+        );
     }
 
     #[test]
