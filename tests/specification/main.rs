@@ -11,6 +11,7 @@ mod ledger;
 mod sends;
 
 // What runs low is refilled.
+mod caps;
 mod card;
 mod gateway_trouble;
 mod settings;

@@ -127,7 +127,7 @@ async fn wake_in(tx: &Tx, key: WalletKey, id: TopupId, policy: &TopupPolicy) -> 
         snapshot.topup.price = price(tx, &snapshot).await?;
     }
     let periods = cap_periods(snapshot.now, &policy.time_zone);
-    let usage = usage(tx, &snapshot.account, &periods).await?;
+    let usage = usage(tx, &snapshot.account, id, &periods).await?;
     let decision = wake(&WakeFacts {
         topup: &snapshot.topup,
         wallet: &snapshot.wallet,
@@ -277,19 +277,31 @@ async fn price(tx: &Tx, snapshot: &Snapshot) -> Result<Option<Money>, StoreError
     Ok(quote.map(|quote| quote.price))
 }
 
-/// C12: what counts against the account's caps. Not asked where there are none.
-async fn usage(tx: &Tx, account: &Account, periods: &CapPeriods) -> Result<CapUsage, StoreError> {
+/// C12: what counts against the account's caps when `topup` is to be charged. Not asked where there are none.
+async fn usage(
+    tx: &Tx,
+    account: &Account,
+    topup: TopupId,
+    periods: &CapPeriods,
+) -> Result<CapUsage, StoreError> {
     if account.caps.topups_per_day.is_none() && account.caps.amount_minor_per_month.is_none() {
         return Ok(CapUsage::default());
     }
-    // Definite failures took no money and do not count; what is still open may have.
+    // Definite failures took no money and do not count; what is still open may have. A top-up that is tried again
+    // has an intent already: it is the charge that is asked about, and fills no cap against itself.
     let row = tx
         .query_one(
             "SELECT count(*) FILTER (WHERE intent_at >= $2)::int AS topups_today,
                     coalesce(sum(amount_minor), 0)::bigint AS amount_minor
                FROM payments
-              WHERE account_id = $1 AND kind = 'topup' AND intent_at >= $3 AND state <> 'failed'",
-            &[&account.id.get(), &periods.day_start, &periods.month_start],
+              WHERE account_id = $1 AND kind = 'topup' AND intent_at >= $3 AND state <> 'failed'
+                AND topup_id <> $4",
+            &[
+                &account.id.get(),
+                &periods.day_start,
+                &periods.month_start,
+                &topup,
+            ],
         )
         .await?;
     Ok(CapUsage {

@@ -1,0 +1,127 @@
+//! Card top-ups taken as far as a test wants them, with the store alone: no queue, no gateway.
+
+use anyhow::{Context as _, Result, bail};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use topup_rules::ids::WalletKey;
+use topup_rules::message::{self, PaymentMode, PaymentResult, PaymentStatus, ResultSource, SmsSent};
+use topup_rules::prices::{PriceList, PriceTier};
+use topup_rules::retry::RetryPolicy;
+use topup_rules::sends::OpenWindow;
+use topup_store::{Answer, ChargeIntent, GatewayCall, Send, TopupPolicy, Woken};
+use uuid::Uuid;
+
+use super::events::Event;
+use super::library::Library;
+use super::prices::sample_prices;
+
+/// The pause after our own trouble.
+const PAUSES: RetryPolicy = RetryPolicy {
+    attempts_max: 5,
+    first_s: 1,
+    max_s: 1,
+};
+
+/// What the platform decides about top-ups, unless a test says otherwise.
+#[must_use]
+pub fn topup_policy() -> TopupPolicy {
+    TopupPolicy {
+        card_spacing: SignedDuration::from_mins(30),
+        failures_to_disable: 1,
+        time_zone: TimeZone::UTC,
+        gateway: "paystack",
+        mode: PaymentMode::Test,
+    }
+}
+
+impl Library {
+    /// Lists the sample prices.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn list_prices(&self) -> Result<()> {
+        let tiers = sample_prices()
+            .iter()
+            .map(|price| serde_json::from_value(price.line()))
+            .collect::<Result<Vec<PriceTier>, _>>()?;
+        self.store.replace_prices(&PriceList::new(tiers)?).await?;
+        Ok(())
+    }
+
+    /// Records a send. The top-up that it asks for, if it does.
+    ///
+    /// # Errors
+    /// The send was not debited.
+    pub async fn send(&self, event: &Event) -> Result<Option<Uuid>> {
+        let event: SmsSent = message::parse(event.body.to_string().as_bytes(), None, None, None)?;
+        let window = OpenWindow {
+            back: SignedDuration::from_hours(1),
+            ahead: SignedDuration::from_hours(1),
+        };
+        let wallet = event.wallet();
+        let send = Send {
+            event,
+            traceparent: None,
+        };
+        let recorded = self.store.record_sends(&[send], &window).await?;
+        if recorded.triggered == 0 {
+            return Ok(None);
+        }
+        let view = self.store.account_view(wallet.account).await?;
+        let view = view.context("the account")?;
+        let of_service = view.wallets.iter().find(|w| w.service == wallet.service);
+        let open = of_service.and_then(|w| w.open_topup.as_ref());
+        Ok(open.map(|open| open.topup_id))
+    }
+
+    /// Wakes a top-up that is to charge its card now.
+    ///
+    /// # Errors
+    /// It does something else.
+    pub async fn charges(&self, wallet: WalletKey, topup: Uuid) -> Result<ChargeIntent> {
+        match self.store.wake_topup(wallet, topup, &topup_policy()).await? {
+            Woken::Charge(intent) => Ok(*intent),
+            other @ (Woken::Moved { .. } | Woken::Stale(_) | Woken::Missing) => bail!("{other:?}"),
+        }
+    }
+
+    /// Writes down the gateway's answer to a charge.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn answered(&self, intent: &ChargeIntent, answer: &Answer) -> Result<()> {
+        let call = GatewayCall {
+            started_at: Timestamp::now(),
+        };
+        self.store.record_answer(intent, call, answer, &PAUSES).await?;
+        Ok(())
+    }
+}
+
+/// Our own trouble: the gateway has no charge of it.
+#[must_use]
+pub fn our_trouble() -> Answer {
+    Answer::Trouble {
+        reason: "the gateway refuses our key".to_owned(),
+        at_least_s: None,
+    }
+}
+
+/// A result of a charge.
+#[must_use]
+pub fn result_of(intent: &ChargeIntent, status: PaymentStatus, source: ResultSource) -> PaymentResult {
+    PaymentResult {
+        reference: intent.reference.clone(),
+        gateway: "paystack".to_owned(),
+        status,
+        amount_minor: Some(intent.amount.amount_minor),
+        currency: Some(intent.amount.currency),
+        gateway_transaction_id: Some("4099490251".to_owned()),
+        reason: Some("as the test says".to_owned()),
+        card: None,
+        source,
+        mode: PaymentMode::Test,
+        reversal_id: None,
+        occurred_at: Timestamp::now(),
+    }
+}
