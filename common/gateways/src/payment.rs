@@ -10,10 +10,12 @@
 //! Not in here: deciding what follows (the rules), trying again (a delayed message), and keeping the intent
 //! before the call and the result after it (the worker, C5).
 
-use crate::paystack::Paystack;
+use crate::SetupError;
+use crate::paystack::{Paystack, PaystackSettings};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
+use std::time::Duration;
 use topup_rules::ids::Reference;
 use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus, ResultSource};
 use topup_rules::money::{Currency, Money};
@@ -27,6 +29,19 @@ pub enum PaymentGateway {
 }
 
 impl PaymentGateway {
+    /// The one at Paystack: address, secret key, and how long a whole call may take.
+    ///
+    /// # Errors
+    /// As of [`Paystack::new`].
+    pub fn paystack(url: &str, secret_key: SecretString, timeout: Duration) -> Result<Self, SetupError> {
+        let settings = PaystackSettings {
+            url,
+            secret_key,
+            timeout,
+        };
+        Paystack::new(settings).map(Self::Paystack)
+    }
+
     /// As it is written in messages and in the database.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -193,19 +208,11 @@ impl Charged {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paystack::PaystackSettings;
     use serde_json::json;
-    use std::time::Duration;
 
     fn gateway() -> PaymentGateway {
-        PaymentGateway::Paystack(
-            Paystack::new(PaystackSettings {
-                url: "http://127.0.0.1:9",
-                secret_key: "sk_test_x".into(),
-                timeout: Duration::from_secs(1),
-            })
-            .expect("good settings"),
-        )
+        PaymentGateway::paystack("http://127.0.0.1:9", "sk_test_x".into(), Duration::from_secs(1))
+            .expect("good settings")
     }
 
     fn at(text: &str) -> Timestamp {

@@ -42,7 +42,7 @@ impl TopupRequestedHandler {
     /// # Errors
     /// Names the setting that is missing or unusable.
     pub fn new(process: &Process) -> Result<Self, SettingsError> {
-        let gateway = policy::gateway(&process.settings)?;
+        let gateway = process.settings.paystack.client(PaymentGateway::paystack)?;
         Ok(Self {
             store: process.store.clone(),
             outbox: process.outbox.clone(),

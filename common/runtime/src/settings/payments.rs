@@ -4,6 +4,7 @@ use super::missing;
 use super::reader::{Reader, SettingsError};
 use super::values::HttpUrl;
 use secrecy::SecretString;
+use std::fmt::Display;
 use std::time::Duration;
 
 /// The payment gateway.
@@ -37,6 +38,20 @@ impl Paystack {
         self.secret_key
             .as_ref()
             .ok_or_else(|| missing("paystack.secret_key"))
+    }
+
+    /// The client that `make` builds from address, secret key and time-out, which is
+    /// `topup_gateways::payment::PaymentGateway::paystack` wherever the gateway is called.
+    ///
+    /// # Errors
+    /// Names the variable when there is no key; what `make` says is wrong, as a setting's mistake.
+    pub fn client<C, E: Display>(
+        &self,
+        make: impl FnOnce(&str, SecretString, Duration) -> Result<C, E>,
+    ) -> Result<C, SettingsError> {
+        let secret_key = self.secret_key()?.clone();
+        make(self.url.as_str(), secret_key, self.timeout)
+            .map_err(|unusable| SettingsError::about("paystack", &unusable.to_string()))
     }
 
     pub(super) fn build(r: &mut Reader) -> Result<Self, SettingsError> {
