@@ -1,0 +1,167 @@
+//! A process from start to end: settings, logs, the health address, the database where there is one, signals.
+//!
+//! [`run`] is the whole of a worker's `main`. The order of the end: SIGTERM → consumers stop taking, and finish what
+//! they have in hand → the outbox is flushed → connections close → exit code 0. A second signal, or the end of the
+//! grace period, ends the process at once with exit code 1; nothing is lost by that either.
+
+mod clock;
+mod frame;
+mod public;
+mod shutdown;
+
+use crate::broker::Publisher;
+use crate::consume::chain;
+use crate::health::Health;
+use crate::outbox::Outbox;
+use crate::settings::{Settings, SettingsError};
+use crate::telemetry;
+use frame::{Beginning, Frame};
+use secrecy::ExposeSecret as _;
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use topup_store::{Store, StoreOptions};
+use tracing::{error, warn};
+
+pub use clock::Clock;
+pub use public::{PublicProcess, run_public};
+pub use shutdown::{Shutdown, Stopper};
+
+/// Why a process ended badly.
+type Failed = Box<dyn Error + Send + Sync>;
+
+/// A setting is wrong.
+const EXIT_SETTINGS: u8 = 2;
+/// Anything else went wrong, or the end had to be forced.
+const EXIT_FAILED: u8 = 1;
+/// How long the end of the process waits for rows that are on their way to the broker.
+const OUTBOX_FLUSH_MAX: Duration = Duration::from_secs(5);
+
+/// What a process has around its handler. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// Its name, which is its queue's name where it has one.
+    pub name: &'static str,
+    /// What was set.
+    pub settings: Arc<Settings>,
+    /// The database. Connections are made when needed, and again when lost.
+    pub store: Store,
+    /// Publishes with confirms, on a connection of its own.
+    pub publisher: Publisher,
+    /// Publishes outbox rows right after their commit.
+    pub outbox: Outbox,
+    /// Says when to stop.
+    pub shutdown: Shutdown,
+    /// What `/readyz` tells.
+    pub health: Health,
+    /// The database's clock, near enough for delays.
+    pub clock: Clock,
+}
+
+/// Runs a process: everything around `main`, which gets the [`Process`] and returns when it is shut down.
+///
+/// Writes exactly one line to standard output, when the health address is bound:
+/// `{"ready":{"name":"sms-sent","http":"127.0.0.1:41234"}}`; logs go to standard error. Exit codes: 0 after a soft
+/// stop, 2 for a wrong setting (one line on standard error says which), 1 for anything else.
+pub fn run<M, E>(name: &'static str, main: M) -> ExitCode
+where
+    M: AsyncFnOnce(Process) -> Result<(), E>,
+    E: Into<Failed>,
+{
+    from_start_to_end(name, async |beginning| live(beginning, main).await)
+}
+
+/// Everything around a process's life: settings, logs, threads, and the exit code that its end makes.
+fn from_start_to_end(
+    name: &'static str,
+    life: impl AsyncFnOnce(Beginning) -> Result<(), Failed>,
+) -> ExitCode {
+    let settings = match Settings::load() {
+        Ok(settings) => settings,
+        Err(wrong) => return refuse(name, &wrong),
+    };
+    let metrics = match telemetry::install(name, &settings.log) {
+        Ok(metrics) => metrics,
+        Err(wrong) => return refuse(name, &wrong),
+    };
+    // The one TLS implementation's one provider. An error says that it is installed already.
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.runtime.threads)
+        .thread_name(name)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(name, &error),
+    };
+    let ended = runtime.block_on(life(Beginning {
+        name,
+        settings: Arc::new(settings),
+        metrics,
+    }));
+    // Whatever still runs has had its time.
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match error.downcast_ref::<SettingsError>() {
+            Some(wrong) => refuse(name, wrong),
+            None => {
+                error!(error = %chain(error.as_ref()), "the process failed");
+                ExitCode::from(EXIT_FAILED)
+            }
+        },
+    }
+}
+
+fn refuse(name: &str, wrong: &dyn std::fmt::Display) -> ExitCode {
+    let line = format!("{name}: {wrong}\n");
+    // Nothing can be said where nobody listens.
+    let _unheard = std::io::stderr().write_all(line.as_bytes());
+    ExitCode::from(EXIT_SETTINGS)
+}
+
+async fn live<M, E>(beginning: Beginning, main: M) -> Result<(), Failed>
+where
+    M: AsyncFnOnce(Process) -> Result<(), E>,
+    E: Into<Failed>,
+{
+    let (name, settings) = (beginning.name, Arc::clone(&beginning.settings));
+    let store = Store::new(&store_options(name, &settings)?)
+        .map_err(|wrong| SettingsError::about("database.url", &wrong.to_string()))?;
+    let frame = Frame::new(beginning, &settings.amqp)?;
+    let (outbox, outbox_task) = Outbox::start(store.clone(), frame.publisher.clone());
+    let process = Process {
+        name,
+        settings,
+        store: store.clone(),
+        publisher: frame.publisher.clone(),
+        outbox: outbox.clone(),
+        shutdown: frame.shutdown.clone(),
+        health: frame.health.clone(),
+        clock: frame.clock.clone(),
+    };
+    let database = frame.health.part("database");
+    tokio::spawn(clock::watch_database(store, frame.clock.clone(), database));
+    let closing = frame.open(None).await?;
+    let ended = main(process).await;
+    outbox.close();
+    if tokio::time::timeout(OUTBOX_FLUSH_MAX, outbox_task).await.is_err() {
+        warn!("the broker takes no messages now; the sweeper publishes what the outbox holds");
+    }
+    closing.close().await;
+    ended.map_err(Into::into)
+}
+
+fn store_options(name: &'static str, settings: &Settings) -> Result<StoreOptions, SettingsError> {
+    let database = &settings.database;
+    Ok(StoreOptions {
+        url: database.url()?.expose_secret().to_owned(),
+        connections_max: database.connections_max,
+        ca_file: database.ca_file.clone(),
+        application_name: name.to_owned(),
+        statement_timeout_s: u32::try_from(database.statement_timeout.as_secs()).unwrap_or(u32::MAX),
+    })
+}
