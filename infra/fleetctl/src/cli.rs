@@ -5,10 +5,11 @@
 
 mod help;
 
-use clap::{Args, Parser, Subcommand};
-use help::{AFTER_HELP, IMPORT_HELP, PRICES_HELP, PUBLISH_HELP};
+use clap::{ArgGroup, Args, Parser, Subcommand};
+use help::{AFTER_HELP, IMPORT_HELP, PRICES_HELP, PUBLISH_HELP, SETTLE_HELP};
 use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Service};
+use topup_rules::message::PaymentStatus;
 use topup_rules::topup::TopupState;
 use topup_runtime::broker::admin::PEEK_MAX;
 use topup_runtime::broker::topology::{self, UNROUTABLE, WORK_QUEUES};
@@ -61,7 +62,7 @@ pub(crate) enum Command {
     /// Tell the story of an account's top-ups: why its card was charged, or not
     #[command(after_help = "Examples:\n  fleetctl why 1001\n  fleetctl why 1001 --limit 10 --json")]
     Why(WhyArgs),
-    /// Look at top-ups
+    /// Look at top-ups, or say how one ended where only a person can know
     #[command(subcommand)]
     Topup(TopupCommand),
     /// Add credits to a wallet or take them away, by hand; never triggers a top-up
@@ -151,6 +152,38 @@ pub(crate) enum TopupCommand {
         #[arg(value_name = "ID")]
         topup: Uuid,
     },
+    /// Say how a top-up's payment ended, where nobody but a person can find out
+    #[command(after_help = SETTLE_HELP)]
+    Settle(SettleArgs),
+}
+
+/// `fleetctl topup settle`
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("verdict").required(true))]
+pub(crate) struct SettleArgs {
+    /// The top-up
+    #[arg(value_name = "ID")]
+    pub(crate) topup: Uuid,
+    /// The money was taken: its credits come, once
+    #[arg(long, group = "verdict")]
+    succeeded: bool,
+    /// The money was not taken and will not be: what a declined card brings about follows
+    #[arg(long, group = "verdict")]
+    failed: bool,
+    /// Why: it stands in the story, and the account holder is told it where it failed
+    #[arg(long, value_parser = reason)]
+    pub(crate) reason: String,
+}
+
+impl SettleArgs {
+    /// What the person says.
+    pub(crate) fn verdict(&self) -> PaymentStatus {
+        // Exactly one of both is given.
+        match (self.succeeded, self.failed) {
+            (true, _) => PaymentStatus::Success,
+            (false, _) => PaymentStatus::Failed,
+        }
+    }
 }
 
 /// `fleetctl topup list`
@@ -362,6 +395,28 @@ mod tests {
         assert_eq!((args.account.get(), args.credits.milli()), (7, -3_000));
         for wrong in [
             &["topup", "list", "--state", "bogus"][..],
+            &[
+                "topup",
+                "settle",
+                "0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b",
+                "--reason",
+                "x",
+            ],
+            &[
+                "topup",
+                "settle",
+                "0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b",
+                "--failed",
+            ],
+            &[
+                "topup",
+                "settle",
+                "0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b",
+                "--failed",
+                "--succeeded",
+                "--reason",
+                "x",
+            ],
             &["dead", "show"],
             &["dead", "show", "--position", "1"],
             &["dead", "show", "x", "--queue", "sms-sent", "--position", "1"],

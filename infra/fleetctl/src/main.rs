@@ -20,6 +20,7 @@ mod output;
 mod prices;
 mod progress;
 mod publish;
+mod sending;
 mod topology;
 mod topup;
 mod why;

@@ -2,6 +2,8 @@
 //!
 //! Left out: how they came there, which `fleetctl why` tells.
 
+mod settle;
+
 use crate::cli::{TopupCommand, TopupListArgs};
 use crate::fleet::Fleet;
 use crate::output::{Report, Side, Table, count};
@@ -17,15 +19,15 @@ struct List<'a> {
     topups: &'a [TopupView],
 }
 
-/// Lists or shows.
+/// Lists, shows or settles.
 ///
 /// # Errors
 /// Settings; no such top-up; the database's.
 pub(crate) async fn run(fleet: &Fleet, command: &TopupCommand) -> anyhow::Result<Report> {
-    let store = fleet.store()?;
     match command {
-        TopupCommand::List(args) => list(&store, args).await,
-        TopupCommand::Show { topup } => show(&store, *topup).await,
+        TopupCommand::List(args) => list(&fleet.store()?, args).await,
+        TopupCommand::Show { topup } => show(&fleet.store()?, *topup).await,
+        TopupCommand::Settle(args) => settle::run(fleet, args).await,
     }
 }
 
@@ -193,7 +195,7 @@ mod tests {
         Timestamp::from_second(1_795_335_300 + second).unwrap()
     }
 
-    fn topup() -> TopupView {
+    pub(super) fn topup() -> TopupView {
         let account = AccountId::new(1001).unwrap();
         TopupView {
             topup_id: Uuid::nil(),

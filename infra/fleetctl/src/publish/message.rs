@@ -1,19 +1,13 @@
 //! One line as a message: its body as it stands in the file, and the properties that a sender gives it.
 
+use crate::sending;
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use serde::Deserialize;
 use std::borrow::Cow;
 use topup_rules::message::{self, Message as _, SmsSent, Unreadable};
-use topup_runtime::broker::headers;
-use uuid::Uuid;
 
-/// AMQP's mark of a message that survives a restart.
-const PERSISTENT: u8 = 2;
 /// Longest text of AMQP's short strings, in bytes.
 const SHORT_MAX_BYTES: usize = 255;
-/// Who publishes.
-const APP_ID: &str = "fleetctl";
 
 /// A body and its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,35 +44,10 @@ impl Event {
         Self { body, message_id }
     }
 
-    /// What goes with it at `now_s`, seconds since 1970. Each message begins a trace of its own.
+    /// What goes with it at `now_s`, seconds since 1970.
     pub(super) fn properties(&self, now_s: u64) -> BasicProperties {
-        let mut table = FieldTable::default();
-        table.insert(
-            headers::TRACEPARENT.into(),
-            AMQPValue::LongString(LongString::from(new_trace())),
-        );
-        let properties = BasicProperties::default()
-            .with_delivery_mode(PERSISTENT)
-            .with_type(SmsSent::TYPE.into())
-            .with_content_type("application/json".into())
-            .with_app_id(APP_ID.into())
-            .with_timestamp(now_s)
-            .with_headers(table);
-        match self
-            .message_id
-            .as_deref()
-            .and_then(|id| ShortString::try_new(id).ok())
-        {
-            Some(id) => properties.with_message_id(id),
-            None => properties,
-        }
+        sending::properties(SmsSent::TYPE, self.message_id.as_deref(), now_s)
     }
-}
-
-/// A trace that begins here, sampled, as the W3C writes it: `00-<32 hex>-<16 hex>-01`.
-fn new_trace() -> String {
-    let (trace, span) = (Uuid::now_v7().as_u128(), Uuid::now_v7().as_u64_pair().1);
-    format!("00-{trace:032x}-{span:016x}-01")
 }
 
 #[cfg(test)]
@@ -106,15 +75,6 @@ mod tests {
                 .inner()
                 .contains_key("traceparent")
         );
-    }
-
-    #[test]
-    fn a_trace_is_new_each_time_and_of_the_one_shape() {
-        let (one, other) = (new_trace(), new_trace());
-        assert_ne!(one, other);
-        let parts: Vec<usize> = one.split('-').map(str::len).collect();
-        assert_eq!(parts, [2, 32, 16, 2]);
-        assert!(one.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit()));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use super::message::Event;
 use crate::fleet::Fleet;
-use jiff::Timestamp;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{Channel, Confirmation, PublisherConfirm};
+use crate::sending;
+use lapin::options::ConfirmSelectOptions;
+use lapin::{Channel, PublisherConfirm};
 use std::collections::VecDeque;
 use std::time::Duration;
 use topup_rules::message::{Message as _, SmsSent};
@@ -66,19 +66,13 @@ impl Pipeline {
         while self.on_their_way.len() >= self.in_flight_max {
             self.confirm_oldest().await?;
         }
-        let now_s = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
-        // Mandatory: a message that no queue takes comes back instead of vanishing.
-        let options = BasicPublishOptions {
-            mandatory: true,
-            ..BasicPublishOptions::default()
-        };
-        let properties = event.properties(now_s);
+        let properties = event.properties(sending::now_s());
         let sent = self
             .channel
             .basic_publish(
                 EXCHANGE.into(),
                 SmsSent::QUEUE.into(),
-                options,
+                sending::mandatory(),
                 &event.body,
                 properties,
             )
@@ -111,28 +105,13 @@ impl Pipeline {
         let Some((line, confirm)) = self.on_their_way.pop_front() else {
             return Ok(());
         };
-        let why = match tokio::time::timeout(self.confirm_timeout, confirm).await {
-            Ok(Ok(Confirmation::Ack(None))) => {
+        match sending::confirmed(confirm, SmsSent::QUEUE, self.confirm_timeout).await {
+            Ok(()) => {
                 self.confirmed += 1;
-                return Ok(());
+                Ok(())
             }
-            Ok(Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)))) => {
-                "the broker has no queue for it: run `fleetctl topology apply`".to_owned()
-            }
-            Ok(Ok(Confirmation::Nack(None))) => {
-                format!(
-                    "the broker refused it: the queue {} is full, or has lost its majority",
-                    SmsSent::QUEUE
-                )
-            }
-            Ok(Ok(Confirmation::NotRequested)) => "the broker does not confirm".to_owned(),
-            Ok(Err(error)) => error.to_string(),
-            Err(_late) => format!(
-                "the broker did not confirm it within {} s; it may be out of memory or disk",
-                self.confirm_timeout.as_secs()
-            ),
-        };
-        Err(Unconfirmed { line, why })
+            Err(why) => Err(Unconfirmed { line, why }),
+        }
     }
 
     /// Says goodbye.
