@@ -94,9 +94,11 @@ pub struct Reference(String);
 
 names! {
     /// What a payment is for, as it stands at the head of its reference.
-    pub enum PaymentKind: "kind of payment" {
+    pub enum ReferenceKind: "kind of reference" {
         /// An automatic card top-up.
         Topup = "topup",
+        /// Credits bought by hand.
+        Purchase = "purchase",
     }
 }
 
@@ -107,7 +109,13 @@ impl Reference {
     /// The one reference of a top-up.
     #[must_use]
     pub fn of_topup(account: AccountId, topup: TopupId) -> Self {
-        Self(format!("{}-{account}-{topup}", PaymentKind::Topup.as_str()))
+        Self(format!("{}-{account}-{topup}", ReferenceKind::Topup))
+    }
+
+    /// The one reference of a purchase.
+    #[must_use]
+    pub fn of_purchase(account: AccountId, purchase: Uuid) -> Self {
+        Self(format!("{}-{account}-{purchase}", ReferenceKind::Purchase))
     }
 
     /// The text.
@@ -118,7 +126,7 @@ impl Reference {
 
     /// What it pays for, for whom, and the payment's own id.
     #[must_use]
-    pub fn parts(&self) -> Option<(PaymentKind, AccountId, Uuid)> {
+    pub fn parts(&self) -> Option<(ReferenceKind, AccountId, Uuid)> {
         let (kind, rest) = self.0.split_once('-')?;
         let (account, id) = rest.split_once('-')?;
         Some((

@@ -151,11 +151,15 @@
 
 pub mod account;
 pub mod caps;
+pub mod cards;
 pub mod credits;
 mod decimal;
 pub mod holds;
 pub mod ids;
+pub mod inquiries;
 mod json;
+pub mod lifecycle;
+pub mod lines;
 pub mod low_credit;
 pub mod message;
 pub mod money;
@@ -163,6 +167,7 @@ mod names;
 pub mod notices;
 pub mod prices;
 mod reading;
+pub mod reconcile;
 pub mod retry;
 pub mod sends;
 pub mod settings;

@@ -214,6 +214,9 @@ pub struct PaymentResult {
     /// The gateway's words.
     #[serde(default)]
     pub reason: Option<String>,
+    /// What kind of refusal they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decline: Option<DeclineClass>,
     /// What the answer said of the card; never its number.
     #[serde(default)]
     pub card: Option<serde_json::Value>,
@@ -247,6 +250,18 @@ names! {
         DisputeOpened = "dispute-opened",
         /// The dispute was won.
         DisputeWon = "dispute-won",
+    }
+}
+
+names! {
+    /// C7: what the account holder can do about a refusal. Unknown words are of the last class.
+    pub enum DeclineClass: "class of refusal" {
+        /// This card is never taken again: lost, stolen, closed, expired.
+        NeverAgain = "never-again",
+        /// The bank wants to hear from the card holder.
+        NeedsCustomer = "needs-customer",
+        /// It may be taken another day.
+        AnotherDay = "another-day",
     }
 }
 

@@ -1,15 +1,78 @@
-//! C6–C11: what a payment's result does to the top-up that it pays for.
+//! C6–C11, P4, V1: what a payment's result does to the top-up or the purchase that it pays for.
 //!
-//! Left out: reversals and disputes (V1). They are parked with that reason, and change nothing.
+//! A result is matched with its intent, made an event of, and taken through the one table (`lifecycle`); here is what
+//! the table does not know: amounts, reasons, and the credits that a reversal takes.
+//!
+//! Left out: doing it, in one transaction, which is the store's.
+
+mod reversal;
+
+pub use crate::lifecycle::Already;
 
 use crate::credits::Credits;
 use crate::ids::{Reference, TopupId};
-use crate::message::{PaymentMode, PaymentResult, PaymentStatus};
+use crate::lifecycle::{self, Effect, Event, PaymentKind, Step};
+use crate::message::{DeclineClass, PaymentMode, PaymentResult, PaymentStatus};
 use crate::money::{Currency, Money};
+use crate::names::names;
 use crate::topup::PaymentState;
+use uuid::Uuid;
 
 /// Longest reason that is taken over from a gateway, in characters.
 const REASON_MAX_CHARS: usize = 200;
+
+/// The id of a reversal that names none and gives back all that is left.
+pub const WHOLE_REVERSAL_ID: &str = "whole";
+
+names! {
+    /// How credits are bought by hand.
+    pub enum PurchaseMethod: "method of purchase" {
+        /// A saved card is charged.
+        OneClick = "one-click",
+        /// The customer pays on the gateway's page.
+        Hosted = "hosted",
+    }
+}
+
+names! {
+    /// Where a refund or a dispute stands.
+    pub enum ReversalState: "state of a reversal" {
+        /// An open dispute: its credits are held.
+        Disputed = "disputed",
+        /// A dispute that ended without taking anything (more) back.
+        Won = "won",
+        /// A refund or a lost dispute: its money went back, and credits with it.
+        Reversed = "reversed",
+    }
+}
+
+/// What a payment is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaidFor {
+    /// An automatic top-up.
+    Topup(TopupId),
+    /// Credits bought by hand.
+    Purchase {
+        /// Which purchase.
+        id: Uuid,
+        /// How.
+        method: PurchaseMethod,
+    },
+}
+
+impl PaidFor {
+    /// The column of the table that decides on it.
+    #[must_use]
+    pub const fn kind(&self) -> PaymentKind {
+        match self {
+            Self::Topup(_) => PaymentKind::Topup,
+            Self::Purchase { method, .. } => match method {
+                PurchaseMethod::OneClick => PaymentKind::OneClick,
+                PurchaseMethod::Hosted => PaymentKind::Hosted,
+            },
+        }
+    }
+}
 
 /// What was committed before the gateway was asked (C5), and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,10 +85,36 @@ pub struct PaymentIntent {
     pub mode: PaymentMode,
     /// Where it stands.
     pub state: PaymentState,
-    /// What it pays for.
-    pub topup: TopupId,
     /// The credits that it buys.
     pub quantity: Credits,
+    /// What it pays for.
+    pub paid_for: PaidFor,
+    /// Given back so far, in the currency's minor unit.
+    pub reversed_minor: i64,
+    /// The credits that went with it.
+    pub taken_back: Credits,
+    /// What is recorded of the refund or dispute that the result names, if anything is.
+    pub reversal: Option<ReversalRow>,
+}
+
+/// A refund or dispute, as recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReversalRow {
+    /// Where it stands.
+    pub state: ReversalState,
+    /// Over how much, in the currency's minor unit.
+    pub amount_minor: i64,
+    /// Credits that an open dispute holds.
+    pub held: Credits,
+}
+
+/// C7: the wallet's row of failures. Of no account for a purchase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailureCount {
+    /// Before this result.
+    pub consecutive: u32,
+    /// So many in a row disable; at least 1.
+    pub to_disable: u32,
 }
 
 /// What a result does.
@@ -39,39 +128,74 @@ pub enum Settlement {
         /// failures. Otherwise the count starts again from 0.
         late: bool,
     },
-    /// C7: a definite failure. Tell the account holder, and count it.
+    /// C7: a definite failure. Tell the account holder; a top-up's is counted.
     Fail {
-        /// It was one too many: disable this wallet's auto top-up.
+        /// It was one too many: disable this wallet's auto top-up. Never for a purchase (P4).
         disable: bool,
         /// Why, on one line, for the account holder.
         reason: String,
+        /// What the account holder can do about it.
+        decline: DeclineClass,
     },
-    /// C8: not known yet, and in this state from now on. Nothing is disabled, the claim on spacing is kept.
-    StillOpen(PaymentState),
+    /// C8: not known yet. Nothing is disabled, the claim on spacing is kept, and the gateway is asked again.
+    StillOpen {
+        /// Where it stands from now on.
+        state: PaymentState,
+        /// The customer of a purchase has to go to the gateway's page.
+        lead_to_page: bool,
+    },
+    /// V1: money went back, and credits go with it.
+    TakeBack(TakeBack),
+    /// C10 and V1 in one: a payment that never succeeded here was captured and given back. It is credited late and
+    /// taken back in the same transaction, and told both, so that the books show what the card's statement shows.
+    CameAndWent {
+        /// Credited first.
+        quantity: Credits,
+        /// Then taken back.
+        take: TakeBack,
+    },
+    /// V1: a dispute is open; its credits are held, and the operators alerted.
+    Hold {
+        /// Disputed, in the currency's minor unit: at most what is left.
+        amount_minor: i64,
+        /// To be held.
+        credits: Credits,
+        /// The dispute.
+        reversal_id: String,
+    },
+    /// V1: a dispute ended and takes nothing (more): what it held is released, and it counts as won.
+    Release {
+        /// Disputed, in the currency's minor unit.
+        amount_minor: i64,
+        /// Held until now; none where it was not seen to open.
+        credits: Credits,
+        /// The dispute.
+        reversal_id: String,
+    },
     /// A repeat, or nothing new.
     Nothing(Already),
-    /// C11: a person has to look. Neither payment, top-up nor wallet changes.
+    /// It can't be decided yet, for this reason: to be tried again, and in the end for a person.
+    Later(String),
+    /// C11: a person has to look. Neither payment, top-up, purchase nor wallet changes.
     Park(Misfit),
 }
 
-/// Why a result changes nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Already {
-    /// Credited before; a success is never overwritten (C10).
-    #[error("the payment has succeeded already")]
-    Succeeded,
-    /// Failed before.
-    #[error("the payment has failed already")]
-    Failed,
-    /// Given back before.
-    #[error("the payment was reversed already")]
-    Reversed,
-    /// It is as open as it was.
-    #[error("nothing new is known of the payment")]
-    SameState,
+/// V1: what one reversal takes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakeBack {
+    /// Given back by this one, in the currency's minor unit.
+    pub amount_minor: i64,
+    /// Taken back by this one.
+    pub credits: Credits,
+    /// Nothing of the payment is left.
+    pub whole: bool,
+    /// The refund or dispute; [`WHOLE_REVERSAL_ID`] where it has no name.
+    pub reversal_id: String,
+    /// Held by this dispute until now, and no longer.
+    pub release: Credits,
 }
 
-/// C11: what does not match the intent.
+/// C11, V1: what does not match the intent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
     /// Another payment's result.
@@ -91,80 +215,92 @@ pub enum Misfit {
         got: PaymentMode,
     },
     /// Another currency, or none named.
-    #[error("C11: success in {}, but {asked} was asked for", .got.map_or_else(|| "no currency".to_owned(), |c| c.to_string()))]
+    #[error("C11: {what} in {}, but {asked} was asked for", .got.map_or_else(|| "no currency".to_owned(), |c| c.to_string()))]
     Currency {
+        /// What is said to have happened.
+        what: PaymentStatus,
         /// The intent's.
         asked: Currency,
         /// The result's.
         got: Option<Currency>,
     },
     /// Another amount, or none named.
-    #[error("C11: success over {} minor units, but {asked} was asked for", .got.map_or_else(|| "unnamed".to_owned(), |a| a.to_string()))]
+    #[error("C11: success over {} minor units, but {asked} was asked for", minor(*.got))]
     Amount {
         /// The intent's.
         asked: Money,
         /// The result's, in the currency's minor unit.
         got: Option<i64>,
     },
+    /// More than there is left to give back, nothing, or less.
+    #[error("V1: {what} over {} minor units, but {left} of the payment is left", minor(*.got))]
+    ReversedAmount {
+        /// What is said to have happened.
+        what: PaymentStatus,
+        /// Captured, and not given back yet.
+        left: Money,
+        /// The result's, in the currency's minor unit.
+        got: Option<i64>,
+    },
+    /// A dispute without a name can be neither held for nor ended.
+    #[error("V1: {0} names no dispute")]
+    Nameless(PaymentStatus),
+    /// A dispute that ended well is said to be lost after all.
+    #[error("V1: the dispute {0} was won before it is said to be lost")]
+    WonBefore(String),
     /// V1 is not decided by this version.
     #[error("V1: results of status {0} are not handled yet")]
     NotHandled(PaymentStatus),
 }
 
-/// C6–C11: one result against the intent that it answers. `consecutive_failures` are the wallet's before this
-/// result; `failures_to_disable` is a setting, at least 1. Checked in this order: it is this reference's, of a
-/// status that is handled, of the same mode; a success also of the same currency and amount. Then, by where
-/// the payment stands:
-///
-/// | stands | success | failed, action-required | pending | unknown |
-/// | --- | --- | --- | --- | --- |
-/// | charging | credit | fail | pending | unknown |
-/// | pending | credit | fail | nothing new | nothing new |
-/// | unknown | credit, late | fail | pending | nothing new |
-/// | parked | credit, late | fail | nothing new | nothing new |
-/// | failed | credit, late | already failed | already failed | already failed |
-/// | succeeded | already succeeded | already succeeded | already succeeded | already succeeded |
-/// | reversed | already reversed | already reversed | already reversed | already reversed |
+fn minor(amount: Option<i64>) -> String {
+    amount.map_or_else(|| "unnamed".to_owned(), |amount| amount.to_string())
+}
+
+/// C6–C11, P4, V1: one result against the intent that it answers. Checked in this order: it is this reference's, of the
+/// same mode; a success also of the same currency and amount, a reversal of the same currency. Then the table decides
+/// by where the payment stands (`lifecycle`).
 #[must_use]
-pub fn settle(
-    intent: &PaymentIntent,
-    result: &PaymentResult,
-    consecutive_failures: u32,
-    failures_to_disable: u32,
-) -> Settlement {
-    let verdict = match verdict(intent, result) {
-        Ok(verdict) => verdict,
-        Err(misfit) => return Settlement::Park(misfit),
+pub fn settle(intent: &PaymentIntent, result: &PaymentResult, failures: FailureCount) -> Settlement {
+    if let Err(misfit) = fits(intent, result) {
+        return Settlement::Park(misfit);
+    }
+    let event = match result.status {
+        PaymentStatus::Success => Event::Captured,
+        PaymentStatus::Failed => Event::Refused,
+        PaymentStatus::ActionRequired => Event::Challenged,
+        PaymentStatus::Pending => Event::Processing,
+        PaymentStatus::Unknown => Event::NoVerdict,
+        PaymentStatus::Reversed => return reversal::reversed(intent, result),
+        PaymentStatus::DisputeOpened => return reversal::disputed(intent, result),
+        PaymentStatus::DisputeWon => return reversal::won(intent, result),
     };
-    match (intent.state, verdict) {
-        (PaymentState::Succeeded, _) => Settlement::Nothing(Already::Succeeded),
-        (PaymentState::Reversed, _) => Settlement::Nothing(Already::Reversed),
-        (PaymentState::Charging | PaymentState::Pending, Verdict::Captured) => Settlement::Credit {
+    let kind = intent.paid_for.kind();
+    let (to, effects) = match lifecycle::payment(kind, intent.state, event) {
+        Step::Go { to, effects } => (to, effects),
+        Step::Nothing(already) => return Settlement::Nothing(already),
+        Step::Later(reason) => return Settlement::Later(reason.to_string()),
+        Step::Never => return Settlement::Nothing(Already::SameState),
+    };
+    match to {
+        PaymentState::Succeeded | PaymentState::Reversed => Settlement::Credit {
             quantity: intent.quantity,
-            late: false,
+            late: effects.contains(&Effect::CreditLate),
         },
-        (PaymentState::Unknown | PaymentState::Parked | PaymentState::Failed, Verdict::Captured) => {
-            Settlement::Credit {
-                quantity: intent.quantity,
-                late: true,
+        PaymentState::Failed => Settlement::Fail {
+            disable: match kind {
+                PaymentKind::Topup => disables(failures.consecutive, failures.to_disable),
+                PaymentKind::OneClick | PaymentKind::Hosted => false,
+            },
+            reason: reason(result),
+            decline: decline(result),
+        },
+        PaymentState::Charging | PaymentState::Pending | PaymentState::Unknown | PaymentState::Parked => {
+            Settlement::StillOpen {
+                state: to,
+                lead_to_page: effects.contains(&Effect::LeadToPage),
             }
         }
-        (PaymentState::Failed, Verdict::Refused | Verdict::Pending | Verdict::Unknown) => {
-            Settlement::Nothing(Already::Failed)
-        }
-        (
-            PaymentState::Charging | PaymentState::Pending | PaymentState::Unknown | PaymentState::Parked,
-            Verdict::Refused,
-        ) => Settlement::Fail {
-            disable: disables(consecutive_failures, failures_to_disable),
-            reason: reason(result),
-        },
-        (PaymentState::Charging | PaymentState::Unknown, Verdict::Pending) => {
-            Settlement::StillOpen(PaymentState::Pending)
-        }
-        (PaymentState::Charging, Verdict::Unknown) => Settlement::StillOpen(PaymentState::Unknown),
-        (PaymentState::Pending | PaymentState::Parked, Verdict::Pending | Verdict::Unknown)
-        | (PaymentState::Unknown, Verdict::Unknown) => Settlement::Nothing(Already::SameState),
     }
 }
 
@@ -174,58 +310,55 @@ pub const fn disables(consecutive_failures: u32, failures_to_disable: u32) -> bo
     consecutive_failures.saturating_add(1) >= failures_to_disable
 }
 
-/// What a fitting result comes to.
-#[derive(Clone, Copy)]
-enum Verdict {
-    Captured,
-    Refused,
-    Pending,
-    Unknown,
-}
-
-fn verdict(intent: &PaymentIntent, result: &PaymentResult) -> Result<Verdict, Misfit> {
+/// C11: whether the result can be the intent's at all.
+fn fits(intent: &PaymentIntent, result: &PaymentResult) -> Result<(), Misfit> {
     if result.reference != intent.reference {
         return Err(Misfit::Reference {
             asked: intent.reference.clone(),
             got: result.reference.clone(),
         });
     }
-    let verdict = match result.status {
-        PaymentStatus::Success => Verdict::Captured,
-        // C7: nobody is there to answer a challenge, so a challenged charge is refused.
-        PaymentStatus::Failed | PaymentStatus::ActionRequired => Verdict::Refused,
-        PaymentStatus::Pending => Verdict::Pending,
-        PaymentStatus::Unknown => Verdict::Unknown,
-        status @ (PaymentStatus::Reversed | PaymentStatus::DisputeOpened | PaymentStatus::DisputeWon) => {
-            return Err(Misfit::NotHandled(status));
-        }
-    };
     if result.mode != intent.mode {
         return Err(Misfit::Mode {
             asked: intent.mode,
             got: result.mode,
         });
     }
-    match verdict {
-        Verdict::Captured => fits(intent.amount, result).map(|()| verdict),
-        Verdict::Refused | Verdict::Pending | Verdict::Unknown => Ok(verdict),
+    match result.status {
+        PaymentStatus::Success => {
+            is_currency(intent, result, result.currency)?;
+            if result.amount_minor == Some(intent.amount.amount_minor) {
+                Ok(())
+            } else {
+                Err(Misfit::Amount {
+                    asked: intent.amount,
+                    got: result.amount_minor,
+                })
+            }
+        }
+        // An amount alone is no money; without either, what is recorded counts.
+        PaymentStatus::Reversed | PaymentStatus::DisputeOpened | PaymentStatus::DisputeWon
+            if result.currency.is_some() || result.amount_minor.is_some() =>
+        {
+            is_currency(intent, result, result.currency)
+        }
+        PaymentStatus::Reversed
+        | PaymentStatus::DisputeOpened
+        | PaymentStatus::DisputeWon
+        | PaymentStatus::Failed
+        | PaymentStatus::ActionRequired
+        | PaymentStatus::Pending
+        | PaymentStatus::Unknown => Ok(()),
     }
 }
 
-fn fits(asked: Money, result: &PaymentResult) -> Result<(), Misfit> {
-    if result.currency != Some(asked.currency) {
-        return Err(Misfit::Currency {
-            asked: asked.currency,
-            got: result.currency,
-        });
+fn is_currency(intent: &PaymentIntent, result: &PaymentResult, got: Option<Currency>) -> Result<(), Misfit> {
+    let asked = intent.amount.currency;
+    if got == Some(asked) {
+        return Ok(());
     }
-    if result.amount_minor != Some(asked.amount_minor) {
-        return Err(Misfit::Amount {
-            asked,
-            got: result.amount_minor,
-        });
-    }
-    Ok(())
+    let what = result.status;
+    Err(Misfit::Currency { what, asked, got })
 }
 
 /// Why it failed: the gateway's words where it has some, on one line and cut.
@@ -240,4 +373,14 @@ fn reason(result: &PaymentResult) -> String {
     } else {
         "the card was declined".to_owned()
     }
+}
+
+/// What kind of refusal it is, where the gateway's words do not tell.
+fn decline(result: &PaymentResult) -> DeclineClass {
+    let unsaid = if result.status == PaymentStatus::ActionRequired {
+        DeclineClass::NeedsCustomer
+    } else {
+        DeclineClass::AnotherDay
+    };
+    result.decline.unwrap_or(unsaid)
 }

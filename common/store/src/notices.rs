@@ -32,7 +32,7 @@ pub(crate) async fn request_traced(
     let mut notifications = Vec::new();
     for &(draft, traceparent) in drafts {
         let (has_mobile, has_email) = contacts.get(&draft.account.get()).copied().unwrap_or_default();
-        for (channel, routing) in route(has_mobile, has_email) {
+        for (channel, routing) in route(draft.template, has_mobile, has_email) {
             let id = draft.id(channel);
             rows.push(draft, id, channel, &routing);
             if routing == Routing::Send {
