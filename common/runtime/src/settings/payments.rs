@@ -1,11 +1,15 @@
 //! Settings of calls to the payment gateway: where it is, how often it may be called, when it is asked again.
 
+use super::Settings;
 use super::missing;
+use super::read::whole_seconds;
 use super::reader::{Reader, SettingsError};
 use super::values::HttpUrl;
 use secrecy::SecretString;
 use std::fmt::Display;
 use std::time::Duration;
+use topup_rules::inquiries::InquiryPolicy;
+use topup_rules::lines::{CallClass, LinePolicy};
 
 /// The payment gateway.
 #[derive(Debug, Clone)]
@@ -90,5 +94,35 @@ impl Inquiries {
             not_known: r.value("inquiries.not_known", "3", "C8: how many answers in a row that the payment gateway does not know a payment make it one that never was")?,
             at_once: r.value("inquiries.at_once", "16", "questions to the payment gateway under way at once in one process")?,
         })
+    }
+}
+
+impl Settings {
+    /// When the payment gateway is asked what became of a payment.
+    #[must_use]
+    pub fn inquiry_policy(&self) -> InquiryPolicy {
+        InquiryPolicy {
+            first_s: whole_seconds(self.inquiries.first),
+            max_s: whole_seconds(self.inquiries.max),
+            not_known_max: self.inquiries.not_known,
+            unknown_max: self.rules.unknown_max,
+            page_max: self.rules.page_max,
+        }
+    }
+
+    /// How often the payment gateway is called, and when it is left alone.
+    #[must_use]
+    pub fn line_policy(&self, class: CallClass) -> LinePolicy {
+        let paystack = &self.paystack;
+        LinePolicy {
+            per_minute: match class {
+                CallClass::Charge => paystack.charges_per_minute,
+                CallClass::Verify => paystack.verifies_per_minute,
+                CallClass::Other => paystack.others_per_minute,
+            },
+            troubles_to_close: paystack.breaker_troubles,
+            pause_first_s: whole_seconds(paystack.breaker_pause_first),
+            pause_max_s: whole_seconds(paystack.breaker_pause_max),
+        }
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use std::collections::HashMap;
 use std::io::Write as _;
+use topup_rules::lines::CallClass;
 
 fn given(variables: &[(&str, &str)]) -> HashMap<String, String> {
     variables
@@ -297,4 +298,26 @@ fn the_reference_names_every_setting_once_with_a_meaning() {
     ] {
         assert!(names.contains(&fixed), "{fixed}");
     }
+}
+
+#[test]
+fn the_rules_get_their_policies_from_settings() {
+    let settings = Settings::of(&[
+        ("TOPUP__INQUIRIES__FIRST", "1500ms"),
+        ("TOPUP__PAYSTACK__VERIFIES_PER_MINUTE", "0"),
+        ("TOPUP__PAYSTACK__BREAKER_TROUBLES", "3"),
+    ]);
+    let inquiries = settings.inquiry_policy();
+    assert_eq!((inquiries.first_s, inquiries.max_s), (2, 3_600));
+    assert_eq!(inquiries.not_known_max, 3);
+    assert_eq!(inquiries.unknown_max, SignedDuration::from_hours(24));
+    let per_minute = |class| settings.line_policy(class).per_minute;
+    assert_eq!(per_minute(CallClass::Charge), Some(1_200));
+    assert_eq!(per_minute(CallClass::Verify), None);
+    assert_eq!(per_minute(CallClass::Other), Some(600));
+    let line = settings.line_policy(CallClass::Charge);
+    assert_eq!(
+        (line.troubles_to_close, line.pause_first_s, line.pause_max_s),
+        (3, 5, 60)
+    );
 }
