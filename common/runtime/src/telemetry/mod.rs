@@ -1,19 +1,21 @@
 //! Logs, spans and metrics: their names, and nothing of what messages hold.
 //!
 //! Logs go to standard error, JSON for machines or lines for people. Fields come from one list ([`fields`]); bodies,
-//! numbers, addresses and tokens are never logged. Metrics are named `topup_…` with their base unit last.
+//! numbers, addresses and tokens are never logged, at any level: not by ourselves, not by a library that would
+//! (its talk is cut off, whatever the filter says), and what slips into the words of somebody else is masked.
+//! Metrics are named `topup_…` with their base unit last.
 //!
 //! Deliberately not here: exporting traces. `traceparent` is carried from message to message all the same.
 
+mod logs;
+mod masking;
+
 use crate::broker::PublishError;
-use crate::settings::{Log, LogFormat, SettingsError};
+use crate::settings::{Log, SettingsError};
 use metrics::Unit;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use std::io::IsTerminal as _;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
 
 /// The fields of log lines and spans.
 pub mod fields {
@@ -63,8 +65,8 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Sets up logs and metrics of the process.
 pub(crate) fn install(name: &'static str, log: &Log) -> Result<PrometheusHandle, SettingsError> {
-    install_logs(log)?;
-    log_panics();
+    logs::install(name, log)?;
+    logs::of_panics();
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS)
         .and_then(|builder| {
@@ -77,37 +79,6 @@ pub(crate) fn install(name: &'static str, log: &Log) -> Result<PrometheusHandle,
     let _already = metrics::set_global_recorder(recorder);
     describe(name);
     Ok(handle)
-}
-
-fn install_logs(log: &Log) -> Result<(), SettingsError> {
-    let filter = EnvFilter::try_new(&log.filter).map_err(|e| {
-        SettingsError::about("log.filter", &format!("{:?} is no log filter: {e}", log.filter))
-    })?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_span_events(FmtSpan::NONE);
-    // An error says that there is a subscriber already: then it is a test's.
-    let _already = match log.format {
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .try_init(),
-        LogFormat::Human => lines.try_init(),
-    };
-    Ok(())
-}
-
-/// A panic is a line of the log like any other. It ends a handler, not the process.
-fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let words = panic.payload_as_str().unwrap_or("without a word");
-        tracing::error!(place, words, "panic");
-    }));
 }
 
 fn describe(name: &'static str) {

@@ -1,0 +1,131 @@
+//! Log lines: which are written, and how they look.
+
+use super::masking::Masked;
+use crate::settings::{Log, LogFormat, SettingsError};
+use std::io::IsTerminal as _;
+use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Our own crates: the libraries all begin so, and a program's is named after it.
+const OURS: &str = "topup_";
+/// Broker libraries: their warnings show whole messages. What matters of them reaches us as errors.
+const SILENT: [&str; 3] = ["lapin", "amq_protocol", "async_rs"];
+/// Everybody else's warnings are of use. Below, they show parameters, frames, headers and bodies.
+const FOREIGN_MAX: LevelFilter = LevelFilter::WARN;
+
+/// Sets up the log of the process `name`.
+pub(super) fn install(name: &'static str, log: &Log) -> Result<(), SettingsError> {
+    let wanted = EnvFilter::try_new(&log.filter).map_err(|e| {
+        SettingsError::about("log.filter", &format!("{:?} is no log filter: {e}", log.filter))
+    })?;
+    let program = name.replace('-', "_");
+    let allowed = filter_fn(move |line| may_be_written(line, &program));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(Masked::standard_error)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_span_events(FmtSpan::NONE);
+    let filtered = tracing_subscriber::registry().with(allowed).with(wanted);
+    // An error says that there is a subscriber already: then it is a test's.
+    let _already = match log.format {
+        LogFormat::Json => {
+            let lines = lines
+                .json()
+                .flatten_event(true)
+                .with_current_span(true)
+                .with_span_list(false);
+            filtered.with(lines).try_init()
+        }
+        LogFormat::Human => filtered.with(lines).try_init(),
+    };
+    Ok(())
+}
+
+/// Whatever the filter says: what a library holds in hand is never written.
+fn may_be_written(line: &Metadata<'_>, program: &str) -> bool {
+    is_allowed(line.target(), *line.level(), program)
+}
+
+fn is_allowed(target: &str, level: tracing::Level, program: &str) -> bool {
+    let of = target.split([':', '.']).next().unwrap_or_default();
+    if of == program || of.starts_with(OURS) {
+        return true;
+    }
+    !SILENT.iter().any(|silent| of.starts_with(silent)) && level <= FOREIGN_MAX
+}
+
+/// A panic is a line of the log like any other. It ends a handler, not the process.
+pub(super) fn of_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let words = panic.payload_as_str().map_or("without a word", harmless);
+        tracing::error!(place, words, "panic");
+    }));
+}
+
+/// A panic's words, as far as they are the programmer's own: what they are about follows behind a mark.
+fn harmless(words: &str) -> &str {
+    words
+        .split(['`', '"', ':', '\''])
+        .next()
+        .unwrap_or_default()
+        .trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn no_filter_lets_a_library_show_what_it_holds_in_hand() {
+        for ours in ["sms_sent", "sms_sent::x", "topup_store::settle", "topup_rules"] {
+            assert!(is_allowed(ours, Level::TRACE, "sms_sent"), "{ours}");
+        }
+        for foreign in [
+            "tokio_postgres::query",
+            "deadpool.postgres",
+            "hyper::proto::h1::io",
+            "reqwest::connect",
+            "lettre::transport",
+            "rustls::client",
+            "sms_sender",
+            "topup",
+        ] {
+            assert!(is_allowed(foreign, Level::WARN, "sms_sent"), "{foreign}");
+            for level in [Level::INFO, Level::DEBUG, Level::TRACE] {
+                assert!(!is_allowed(foreign, level, "sms_sent"), "{foreign} {level}");
+            }
+        }
+        assert!(!is_allowed("lapin::returned_messages", Level::WARN, "sms_sent"));
+        assert!(!is_allowed("amq_protocol", Level::ERROR, "sms_sent"));
+    }
+
+    #[test]
+    fn a_panic_tells_what_happened_and_not_with_what() {
+        for (words, told) in [
+            (
+                "attempt to subtract with overflow",
+                "attempt to subtract with overflow",
+            ),
+            (
+                "index out of bounds: the len is 3 but the index is 5",
+                "index out of bounds",
+            ),
+            (
+                "called `Result::unwrap()` on an `Err` value: Bad(\"+27820000001\")",
+                "called",
+            ),
+            (
+                "byte index 5 is not a char boundary; it is inside 'é' of `+2782é`",
+                "byte index 5 is not a char boundary; it is inside",
+            ),
+        ] {
+            assert_eq!(harmless(words), told);
+        }
+    }
+}
