@@ -71,6 +71,13 @@ impl Outgoing {
         }
     }
 
+    /// Under another id than its body's, where the sender knows better what is a repeat.
+    #[must_use]
+    pub fn identified(mut self, message_id: String) -> Self {
+        self.message_id = Some(message_id);
+        self
+    }
+
     /// The trace that it belongs to.
     #[must_use]
     pub fn traced(mut self, traceparent: Option<&str>) -> Self {
