@@ -225,7 +225,8 @@ fn tls_parameters(url: &Url, ca_file: &Path) -> Result<TlsParameters, SetupError
 /// Only what is definitely about this recipient or this mail is a refusal. Other 5xx (a wrong password, a relay
 /// that is not for us) are as permanent, and yet no fault of the recipient's: they are told and tried again.
 fn refusal(error: &SmtpError) -> Sent {
-    let reason = format!("the mail relay: {}", words::chain(error));
+    let said = words::foreign(&words::chain(error), words::REASON_MAX_CHARS);
+    let reason = format!("the mail relay: {said}");
     match error.status().map(u16::from) {
         // No such mailbox, not local, too large, bad mailbox name, address syntax, domain takes no mail.
         Some(550..=553 | 555 | 556) => Sent::Refused { reason },

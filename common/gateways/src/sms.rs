@@ -161,7 +161,7 @@ fn read(answer: &Answer) -> Sent {
     let body: Option<SendAnswer> = serde_json::from_slice(&answer.body).ok();
     if !answer.status.is_success() {
         let said = body.and_then(|b| b.error_message).unwrap_or_default();
-        let said = words::one_line(&said, words::REASON_MAX_CHARS);
+        let said = words::foreign(&said, words::REASON_MAX_CHARS);
         let reason = match said.as_str() {
             "" => format!("the SMS provider answered HTTP {http}"),
             said => format!("the SMS provider answered HTTP {http}: {said}"),
@@ -171,7 +171,7 @@ fn read(answer: &Answer) -> Sent {
     let Some(recipient) = body.and_then(|b| b.recipients.into_iter().next()) else {
         return trouble("the SMS provider's answer names no recipient".to_owned(), None);
     };
-    let said = words::one_line(
+    let said = words::foreign(
         &recipient.accept_error.unwrap_or_default(),
         words::REASON_MAX_CHARS,
     );

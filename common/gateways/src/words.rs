@@ -28,6 +28,43 @@ pub(crate) fn short(text: &str, max_chars: usize) -> String {
     format!("{}...", kept.trim_end())
 }
 
+/// What another party said, as one bounded line in which nobody can be found: mail addresses, card and phone numbers,
+/// tokens and keys are hidden, since the line ends up in logs and in mails to operators.
+pub(crate) fn foreign(text: &str, max_chars: usize) -> String {
+    let of_word = |c: char| c.is_alphanumeric() || matches!(c, '@' | '.' | '_' | '+' | '-' | '%');
+    let mut safe = String::with_capacity(text.len().min(max_chars.saturating_mul(4)));
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let length = match rest.find(|c| !of_word(c)) {
+            Some(0) => first.len_utf8(),
+            Some(end) => end,
+            None => rest.len(),
+        };
+        let (word, after) = rest.split_at(length);
+        safe.push_str(if is_private(word) { HIDDEN } else { word });
+        rest = after;
+    }
+    one_line(&safe, max_chars)
+}
+
+/// What stands in for what is hidden.
+pub(crate) const HIDDEN: &str = "(hidden)";
+
+/// Fewest digits of what may be a phone or card number.
+const NUMBER_MIN_DIGITS: usize = 9;
+
+/// Heads of secrets, in lower case: the payment gateway's tokens and keys.
+const SECRET_HEADS: &[&str] = &["auth_", "sk_live_", "sk_test_"];
+
+fn is_private(word: &str) -> bool {
+    let address = word.trim_matches('@').contains('@');
+    let lower = word.to_lowercase();
+    let secret = SECRET_HEADS.iter().any(|head| lower.contains(head));
+    let digits = word.chars().filter(char::is_ascii_digit).count();
+    let number = word.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '-'));
+    address || secret || (number && digits >= NUMBER_MIN_DIGITS)
+}
+
 /// An error and its causes on one line: `outer: middle: inner`.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut told = error.to_string();
@@ -46,7 +83,24 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{one_line, short};
+    use super::{foreign, one_line, short};
+
+    #[test]
+    fn nobody_can_be_found_in_another_partys_words() {
+        for (said, kept) in [
+            (
+                "550 5.1.1 <holder@example.com>: no such user",
+                "550 5.1.1 <(hidden)>: no such user",
+            ),
+            ("AUTH_8dfhjjdt was declined", "(hidden) was declined"),
+            ("key 'sk_test_abc' is wrong", "key '(hidden)' is wrong"),
+            ("to +27820000001, not 27-82-000-0001", "to (hidden), not (hidden)"),
+            ("wait until 1440 minutes", "wait until 1440 minutes"),
+            ("Nicht möglich: 100.50 ZAR @ 5", "Nicht möglich: 100.50 ZAR @ 5"),
+        ] {
+            assert_eq!(foreign(said, 100), kept);
+        }
+    }
 
     #[test]
     fn a_reason_is_one_bounded_line() {
