@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// Largest answer that is read, in bytes. Real ones are a few thousand.
-pub(crate) const ANSWER_MAX_BYTES: usize = 256 * 1024;
+const ANSWER_MAX_BYTES: usize = 256 * 1024;
 
 /// How long connecting may take, in seconds, TLS included. Never longer than the whole exchange.
 const CONNECT_MAX_S: u64 = 10;
@@ -122,8 +122,13 @@ pub(crate) fn client(party: &'static str, base: &Url, timeout: Duration) -> Resu
     })
 }
 
-/// Sends `request` once and reads the whole answer.
+/// Sends `request` once and reads the whole answer, up to [`ANSWER_MAX_BYTES`].
 pub(crate) async fn exchange(request: reqwest::RequestBuilder) -> Exchange {
+    exchange_up_to(request, ANSWER_MAX_BYTES).await
+}
+
+/// Sends `request` once and reads the whole answer, up to `max_bytes`.
+pub(crate) async fn exchange_up_to(request: reqwest::RequestBuilder, max_bytes: usize) -> Exchange {
     let mut response = match request.send().await {
         Ok(response) => response,
         Err(e) if e.is_connect() || e.is_builder() => {
@@ -136,8 +141,8 @@ pub(crate) async fn exchange(request: reqwest::RequestBuilder) -> Exchange {
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(bytes)) if body.len() + bytes.len() > ANSWER_MAX_BYTES => {
-                return Exchange::Lost(format!("the answer is larger than {ANSWER_MAX_BYTES} bytes"));
+            Ok(Some(bytes)) if body.len() + bytes.len() > max_bytes => {
+                return Exchange::Lost(format!("the answer is larger than {max_bytes} bytes"));
             }
             Ok(Some(bytes)) => body.extend_from_slice(&bytes),
             Ok(None) => break,

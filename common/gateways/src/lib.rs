@@ -3,7 +3,7 @@
 //!
 //! | module | party | closed set |
 //! | --- | --- | --- |
-//! | [`payment`] | charges saved cards | [`payment::PaymentGateway`] |
+//! | [`payment`] | takes and gives back money, and tells of it | [`payment::PaymentGateway`] |
 //! | [`sms`] | carries text messages | [`sms::SmsProvider`] |
 //! | [`mail`] | carries e-mail | [`mail::MailRelay`] |
 //! | [`texts`] | nobody: templates in here | one per notice and language |
@@ -14,7 +14,7 @@
 //!
 //! **What an answer means is decided here; what follows from it is not.** A charge ends as one of three things
 //! (see [`payment::Charged`]): the gateway said something about this payment, nobody knows, or the trouble is
-//! ours. A notice ends as one of three others (see [`sent::Sent`]). Whether credits move, auto top-up is
+//! ours. The other calls to it end alike. A notice ends as one of three others (see [`sent::Sent`]). Whether credits move, auto top-up is
 //! disabled or a message is tried again belongs to the rules and to the workers.
 //!
 //! **Deliberately absent**: retries (they travel as delayed messages, never as a loop in here), the database,

@@ -7,18 +7,29 @@
 //! [`Charged::OurTrouble`]: never the account holder's failure, and the same charge may simply be asked for
 //! again (C9).
 //!
+//! A question about a payment ([`Verified`]) has one end more: the gateway does not know it. And what the gateway
+//! tells of its own accord is read by [`PaymentGateway::read_webhook`].
+//!
 //! Not in here: deciding what follows (the rules), trying again (a delayed message), and keeping the intent
 //! before the call and the result after it (the worker, C5).
+
+mod answer;
+mod calls;
+
+pub(crate) use answer::blank;
+pub use answer::{Answer, CardSeen, OurTrouble};
+pub use calls::{
+    ChargeRequest, Charged, Deactivated, InitializeRequest, Initialized, ListTrouble, Listed, PayChannel,
+    RefundRequest, Refunded, TransactionPage, Verified, Webhook,
+};
 
 use crate::SetupError;
 use crate::paystack::{Paystack, PaystackSettings};
 use jiff::Timestamp;
 use secrecy::SecretString;
-use serde::Serialize;
 use std::time::Duration;
 use topup_rules::ids::Reference;
-use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus, ResultSource};
-use topup_rules::money::{Currency, Money};
+use topup_rules::message::PaymentMode;
 
 /// The payment gateways there are. A second one is one more file, one more arm in each method, and no change
 /// elsewhere.
@@ -66,141 +77,66 @@ impl PaymentGateway {
             Self::Paystack(paystack) => paystack.charge_authorization(request).await,
         }
     }
-}
 
-/// A saved card's charge.
-#[derive(Debug, Clone, Copy)]
-pub struct ChargeRequest<'a> {
-    /// The idempotency key: the same on every try of one payment.
-    pub reference: &'a Reference,
-    /// What is charged.
-    pub amount: Money,
-    /// The gateway's token for the card.
-    pub authorization_code: &'a SecretString,
-    /// The address that the token was created with: no other can charge it.
-    pub email: &'a str,
-    /// Shown to people on the gateway's pages, as names and values. Nothing secret, nothing personal.
-    pub metadata: &'a [(&'a str, String)],
-}
+    /// Asks what became of a payment. At least ten seconds after the call that it is about: the gateway may not know
+    /// it yet.
+    pub async fn verify(&self, reference: &Reference) -> Verified {
+        match self {
+            Self::Paystack(paystack) => paystack.verify(reference).await,
+        }
+    }
 
-/// How a charge ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Charged {
-    /// The gateway gave a verdict on this payment.
-    Answered(Box<Answer>),
-    /// Nobody knows whether money was taken: to be verified, never to be taken for a failure (C8).
-    Unknown {
-        /// What happened, one line.
-        reason: String,
-    },
-    /// Nothing was taken, and the payment was not even looked at (C9).
-    OurTrouble(OurTrouble),
-}
+    /// Opens a payment on the gateway's page. The intent must be committed before (C5).
+    pub async fn initialize(&self, request: &InitializeRequest<'_>) -> Initialized {
+        match self {
+            Self::Paystack(paystack) => paystack.initialize(request).await,
+        }
+    }
 
-/// The gateway turned the call away for a reason that is ours, or was not reached at all.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct OurTrouble {
-    /// What happened, one line.
-    pub reason: String,
-    /// How long the gateway asks to be left alone, in seconds.
-    pub retry_after_s: Option<u32>,
-}
+    /// Asks the gateway to give back a payment, or part of it. It recognises no repeat.
+    pub async fn refund(&self, request: &RefundRequest<'_>) -> Refunded {
+        match self {
+            Self::Paystack(paystack) => paystack.refund(request).await,
+        }
+    }
 
-/// A gateway's verdict on a payment, read into our terms.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The verdict. From a charge: `Success`, `Failed`, `Pending`, `ActionRequired`, rarely `Reversed`.
-    pub status: PaymentStatus,
-    /// What is to be compared with the intent (C11): the amount, or the requested amount where the customer
-    /// bears the gateway's fees. In the currency's minor unit.
-    pub amount_minor: Option<i64>,
-    /// Of this currency.
-    pub currency: Option<Currency>,
-    /// The gateway's id of the transaction.
-    pub transaction_id: Option<String>,
-    /// The gateway's words, one line.
-    pub reason: Option<String>,
-    /// What the answer says of the card.
-    pub card: Option<CardSeen>,
-    /// With real money or not, as the answer says.
-    pub mode: PaymentMode,
-    /// When the gateway says it happened; when the answer came, where it doesn't say.
-    pub occurred_at: Timestamp,
-    /// Where the customer has to go, if the charge was challenged.
-    pub challenge_url: Option<String>,
-}
+    /// Lets the gateway forget a saved card.
+    pub async fn deactivate(&self, authorization_code: &SecretString) -> Deactivated {
+        match self {
+            Self::Paystack(paystack) => paystack.deactivate(authorization_code).await,
+        }
+    }
 
-/// The parts of a card that may be kept and shown. Never its number, never the token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CardSeen {
-    /// `visa`, `mastercard`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub brand: Option<String>,
-    /// Four digits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last4: Option<String>,
-    /// 1 to 12.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub exp_month: Option<u8>,
-    /// Four digits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub exp_year: Option<u16>,
-    /// The gateway's name for the card: stays, while the token may change.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub signature: Option<String>,
-    /// Whether it may be charged again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reusable: Option<bool>,
-}
-
-impl Charged {
-    /// The message for `payment-results` that this end of the charge of `reference` makes. `now` stands in for
-    /// the moment where nobody answered.
+    /// One page, at most 100 payments, of the gateway's list of what was begun between two moments. Pages count from
+    /// 1. Payments that are begun meanwhile move what follows to later pages, so ask for periods that are over.
     ///
     /// # Errors
-    /// [`OurTrouble`] makes no result: the charge has not begun, and is to be asked for again with the same
-    /// reference.
-    pub fn into_result(
-        self,
-        gateway: &PaymentGateway,
-        reference: &Reference,
-        now: Timestamp,
-    ) -> Result<PaymentResult, OurTrouble> {
-        let blank = PaymentResult {
-            reference: reference.clone(),
-            gateway: gateway.name().to_owned(),
-            status: PaymentStatus::Unknown,
-            amount_minor: None,
-            currency: None,
-            gateway_transaction_id: None,
-            reason: None,
-            card: None,
-            source: ResultSource::Charge,
-            mode: gateway.mode(),
-            reversal_id: None,
-            occurred_at: now,
-        };
+    /// The page could not be had.
+    pub async fn transactions(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        page: u32,
+    ) -> Result<TransactionPage, ListTrouble> {
         match self {
-            Self::OurTrouble(trouble) => Err(trouble),
-            Self::Unknown { reason } => Ok(PaymentResult {
-                reason: Some(reason),
-                ..blank
-            }),
-            Self::Answered(answer) => {
-                let card = answer.card.and_then(|card| serde_json::to_value(card).ok());
-                Ok(PaymentResult {
-                    status: answer.status,
-                    amount_minor: answer.amount_minor,
-                    currency: answer.currency,
-                    gateway_transaction_id: answer.transaction_id,
-                    reason: answer.reason,
-                    card,
-                    mode: answer.mode,
-                    occurred_at: answer.occurred_at,
-                    ..blank
-                })
-            }
+            Self::Paystack(paystack) => paystack.transactions(from, to, page).await,
+        }
+    }
+
+    /// The header that bears a webhook's signature.
+    #[must_use]
+    pub const fn signature_header(&self) -> &'static str {
+        match self {
+            Self::Paystack(_) => "x-paystack-signature",
+        }
+    }
+
+    /// Reads a webhook: its body to the byte as it came, and the value of its signature header. Genuine ones may be
+    /// repeats or replays; nothing tells them apart.
+    #[must_use]
+    pub fn read_webhook(&self, raw: &[u8], signature: Option<&str>) -> Webhook {
+        match self {
+            Self::Paystack(paystack) => paystack.read_webhook(raw, signature, self.name()),
         }
     }
 }
@@ -209,6 +145,8 @@ impl Charged {
 mod tests {
     use super::*;
     use serde_json::json;
+    use topup_rules::lines::CallEnd;
+    use topup_rules::message::{PaymentStatus, ResultSource};
 
     fn gateway() -> PaymentGateway {
         PaymentGateway::paystack("http://127.0.0.1:9", "sk_test_x".into(), Duration::from_secs(1))
@@ -225,6 +163,7 @@ mod tests {
         let now = at("2026-11-22T08:15:00Z");
         let result = Charged::Unknown {
             reason: "no answer in time".to_owned(),
+            end: CallEnd::Trouble,
         }
         .into_result(&gateway(), &reference, now)
         .expect("a result");
@@ -243,6 +182,7 @@ mod tests {
         let trouble = OurTrouble {
             reason: "the gateway refuses our key".to_owned(),
             retry_after_s: Some(9),
+            end: CallEnd::Trouble,
         };
         let result =
             Charged::OurTrouble(trouble.clone()).into_result(&gateway(), &reference, Timestamp::UNIX_EPOCH);
@@ -258,6 +198,7 @@ mod tests {
             currency: "ZAR".parse().ok(),
             transaction_id: Some("4099490251".to_owned()),
             reason: Some("Approved".to_owned()),
+            decline: None,
             card: Some(CardSeen {
                 brand: Some("visa".to_owned()),
                 last4: Some("4081".to_owned()),

@@ -1,18 +1,40 @@
-//! Paystack: the client. What its answers mean is read in `answer`.
+//! Paystack: the client, one method a call.
 //!
-//! So far one call, charging a saved card. The others (the hosted page, verifying, refunds, forgetting a card)
-//! are further methods over the same client and the same reading of a transaction.
+//! | module | what it reads |
+//! | --- | --- |
+//! | `envelope` | what all answers have in common: turned away, broken, or said something |
+//! | `transaction` | a payment, wherever it is told of; `fields` and `decline` are its words |
+//! | `charge`, `verify`, `initialize`, `refund`, `list` | the answer to each call |
+//! | `webhook` | what comes of its own accord |
+//!
+//! Requests and answers have the shapes of the gateway's published description; the sandbox's tests hold both to it.
 
-mod answer;
+mod charge;
+mod decline;
+mod envelope;
+mod fields;
+mod initialize;
+mod list;
+mod refund;
+#[cfg(test)]
+mod samples;
+mod transaction;
+mod verify;
+mod webhook;
 
 use crate::SetupError;
 use crate::http::{self, Exchange};
-use crate::payment::{ChargeRequest, Charged, OurTrouble};
-use reqwest::{Client, Url};
+use crate::payment::{
+    ChargeRequest, Charged, Deactivated, InitializeRequest, Initialized, ListTrouble, RefundRequest,
+    Refunded, TransactionPage, Verified, Webhook,
+};
+use jiff::Timestamp;
+use reqwest::{Client, Method, RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use topup_rules::ids::Reference;
 use topup_rules::message::PaymentMode;
 
 /// What this party is called in errors.
@@ -33,21 +55,9 @@ pub struct PaystackSettings<'a> {
 #[derive(Debug)]
 pub struct Paystack {
     client: Client,
-    charge_url: Url,
+    base: Url,
     secret_key: SecretString,
     mode: PaymentMode,
-}
-
-/// The body of a charge. Amounts are integers of the minor unit.
-#[derive(Serialize)]
-struct ChargeBody<'a> {
-    reference: &'a str,
-    amount: i64,
-    currency: &'a str,
-    email: &'a str,
-    authorization_code: &'a str,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    metadata: BTreeMap<&'a str, &'a str>,
 }
 
 impl Paystack {
@@ -80,7 +90,7 @@ impl Paystack {
         }
         Ok(Self {
             client: http::client(PARTY, &base, settings.timeout)?,
-            charge_url: http::join(&base, "transaction/charge_authorization"),
+            base,
             secret_key: settings.secret_key,
             mode,
         })
@@ -91,28 +101,72 @@ impl Paystack {
     }
 
     pub(crate) async fn charge_authorization(&self, request: &ChargeRequest<'_>) -> Charged {
-        let body = ChargeBody {
-            reference: request.reference.as_str(),
-            amount: request.amount.amount_minor,
-            currency: request.amount.currency.as_str(),
-            email: request.email,
-            authorization_code: request.authorization_code.expose_secret(),
-            metadata: request.metadata.iter().map(|(k, v)| (*k, v.as_str())).collect(),
-        };
-        let call = self
-            .client
-            .post(self.charge_url.clone())
-            .bearer_auth(self.secret_key.expose_secret())
-            .json(&body);
-        match http::exchange(call).await {
-            Exchange::Answered(answer) => answer::read(&answer, request, self.mode, jiff::Timestamp::now()),
-            Exchange::NotSent(reason) => Charged::OurTrouble(OurTrouble {
-                reason: format!("the payment gateway can't be reached: {reason}"),
-                retry_after_s: None,
-            }),
-            Exchange::Lost(reason) => Charged::Unknown { reason },
-        }
+        let body = charge::Body::of(request);
+        let exchange = self.post("transaction/charge_authorization", &body).await;
+        charge::read(exchange, request, self.mode, Timestamp::now())
     }
+
+    pub(crate) async fn verify(&self, reference: &Reference) -> Verified {
+        let call = self.call(Method::GET, &format!("transaction/verify/{reference}"));
+        let exchange = http::exchange(call).await;
+        verify::read(exchange, reference, self.mode, Timestamp::now())
+    }
+
+    pub(crate) async fn initialize(&self, request: &InitializeRequest<'_>) -> Initialized {
+        let body = initialize::Body::of(request);
+        initialize::read(self.post("transaction/initialize", &body).await, request)
+    }
+
+    pub(crate) async fn refund(&self, request: &RefundRequest<'_>) -> Refunded {
+        refund::read(self.post("refund", &refund::Body::of(request)).await)
+    }
+
+    pub(crate) async fn deactivate(&self, authorization_code: &SecretString) -> Deactivated {
+        let body = refund::Withdrawal {
+            authorization_code: authorization_code.expose_secret(),
+        };
+        refund::read_withdrawal(self.post("customer/authorization/deactivate", &body).await)
+    }
+
+    pub(crate) async fn transactions(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        page: u32,
+    ) -> Result<TransactionPage, ListTrouble> {
+        let call = self
+            .call(Method::GET, "transaction")
+            .query(&list::query(from, to, page));
+        let exchange = http::exchange_up_to(call, list::PAGE_MAX_BYTES).await;
+        list::read(exchange, page, self.mode, Timestamp::now())
+    }
+
+    pub(crate) fn read_webhook(&self, raw: &[u8], signature: Option<&str>, gateway: &str) -> Webhook {
+        let key = self.secret_key.expose_secret();
+        webhook::read(raw, signature, key, (gateway, self.mode), Timestamp::now())
+    }
+
+    async fn post(&self, path: &str, body: &impl Serialize) -> Exchange {
+        http::exchange(self.call(Method::POST, path).json(body)).await
+    }
+
+    fn call(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, http::join(&self.base, path))
+            .bearer_auth(self.secret_key.expose_secret())
+    }
+}
+
+/// Names and values as the gateway takes them: an object, written out as text. `None` where there are none.
+fn metadata(pairs: &[(&str, String)]) -> Option<String> {
+    let object: BTreeMap<&str, &str> = pairs
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    if object.is_empty() {
+        return None;
+    }
+    serde_json::to_string(&object).ok()
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ async fn charge(does: Does, timeout: Duration) -> (Charged, usize) {
 
 fn unknown_reason(charged: &Charged) -> &str {
     match charged {
-        Charged::Unknown { reason } => reason,
+        Charged::Unknown { reason, .. } => reason,
         Charged::Answered(_) | Charged::OurTrouble(_) => "(not unknown)",
     }
 }
@@ -67,7 +67,7 @@ async fn a_charge_is_asked_for_as_the_gateway_wants_it() {
     let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
     let wanted = serde_json::json!({
         "reference": "topup-1001-a", "amount": 35247, "currency": "ZAR", "email": "holder@example.com",
-        "authorization_code": "AUTH_code", "metadata": {"account_id": "1001"}});
+        "authorization_code": "AUTH_code", "metadata": "{\"account_id\":\"1001\"}"});
     assert_eq!(body, wanted);
 }
 

@@ -6,6 +6,7 @@ use topup_rules::account::Method;
 use topup_rules::caps::cap_periods;
 use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Service, WalletKey};
+use topup_rules::message::DeclineClass;
 use topup_rules::money::Money;
 use topup_rules::notices::{self, NoticeDraft};
 use topup_rules::topup::{Topup, TopupState};
@@ -48,8 +49,13 @@ fn drafts() -> Vec<NoticeDraft> {
     for last4 in [Some("4081"), None] {
         for topup in [&by_card, &unpriced, &transfer] {
             drafts.push(notices::topup_succeeded(topup, balance, last4));
-            drafts.push(notices::topup_failed(topup, balance, "Declined", true, last4));
-            drafts.push(notices::topup_failed(topup, balance, "Declined", false, last4));
+            for disabled in [true, false] {
+                for decline in DeclineClass::ALL.iter().copied().map(Some).chain([None]) {
+                    drafts.push(notices::topup_failed(
+                        topup, balance, "Declined", decline, disabled, last4,
+                    ));
+                }
+            }
         }
     }
     for disabled in [true, false] {

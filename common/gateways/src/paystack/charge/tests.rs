@@ -1,16 +1,15 @@
-//! Answers as the gateway gives them, and what they are read as.
+//! Answers to a charge, and what they are read as.
 
 use super::*;
-use reqwest::StatusCode;
+use crate::payment::{CardSeen, OurTrouble};
+use crate::paystack::samples::{self, REFERENCE, about, received_at, refusal};
 use secrecy::SecretString;
-use serde_json::json;
-use topup_rules::ids::Reference;
+use serde_json::{Value, json};
+use topup_rules::lines::CallEnd;
 use topup_rules::money::Money;
 
-const RECEIVED: &str = "2026-11-22T08:15:30Z";
-
-fn reading_bytes(http: u16, body: &[u8]) -> Charged {
-    let reference: Reference = "topup-1001-a".parse().expect("a reference");
+fn reading_of(exchange: Exchange) -> Charged {
+    let reference = samples::reference();
     let authorization_code = SecretString::from("AUTH_secretcode");
     let request = ChargeRequest {
         reference: &reference,
@@ -19,21 +18,11 @@ fn reading_bytes(http: u16, body: &[u8]) -> Charged {
         email: "holder@example.com",
         metadata: &[],
     };
-    let answer = HttpAnswer {
-        status: StatusCode::from_u16(http).expect("a status"),
-        retry_after_s: (http == 429).then_some(17),
-        body: body.to_vec(),
-    };
-    read(
-        &answer,
-        &request,
-        PaymentMode::Test,
-        RECEIVED.parse().expect("a moment"),
-    )
+    read(exchange, &request, PaymentMode::Test, received_at())
 }
 
 fn reading(http: u16, body: &Value) -> Charged {
-    reading_bytes(http, body.to_string().as_bytes())
+    reading_of(samples::json(http, body))
 }
 
 fn answered(http: u16, body: &Value) -> Answer {
@@ -44,39 +33,16 @@ fn answered(http: u16, body: &Value) -> Answer {
     *answer
 }
 
-/// A whole answer with `data` changed by `change`.
-fn sample(change: &Value) -> Value {
-    let mut body = json!({
-        "status": true, "message": "Charge attempted",
-        "data": {
-            "amount": 35247, "currency": "ZAR", "transaction_date": "2026-11-22T08:15:00.000Z", "status": "success",
-            "reference": "topup-1001-a", "domain": "test", "metadata": "", "gateway_response": "Approved",
-            "message": null, "channel": "card", "ip_address": null, "log": null, "fees": 1172,
-            "authorization": {
-                "authorization_code": "AUTH_secretcode", "bin": "408408", "last4": "4081", "exp_month": "12",
-                "exp_year": "2030", "channel": "card", "card_type": "visa ", "bank": "TEST BANK",
-                "country_code": "ZA", "brand": "visa", "reusable": true, "signature": "SIG_1001",
-                "account_name": null
-            },
-            "customer": {"id": 180_673, "email": "holder@example.com"},
-            "plan": null, "id": 4_099_490_251_i64
-        }
-    });
-    for (key, value) in change.as_object().into_iter().flatten() {
-        body["data"][key] = value.clone();
-    }
-    body
-}
-
 #[test]
 fn a_success_is_read_whole() {
-    let answer = answered(200, &sample(&json!({})));
+    let answer = answered(200, &about(&json!({})));
     let wanted = Answer {
         status: PaymentStatus::Success,
         amount_minor: Some(35_247),
         currency: "ZAR".parse().ok(),
         transaction_id: Some("4099490251".to_owned()),
         reason: Some("Approved".to_owned()),
+        decline: None,
         card: Some(CardSeen {
             brand: Some("visa".to_owned()),
             last4: Some("4081".to_owned()),
@@ -99,14 +65,14 @@ fn the_status_in_the_data_is_the_outcome_and_the_http_status_is_not() {
         (201, "SUCCESS ", PaymentStatus::Success),
         (200, "failed", PaymentStatus::Failed),
         (400, "failed", PaymentStatus::Failed),
-        (200, "abandoned", PaymentStatus::Failed),
+        (200, "abandoned", PaymentStatus::ActionRequired),
         (200, "pending", PaymentStatus::Pending),
         (200, "processing", PaymentStatus::Pending),
         (200, "ongoing", PaymentStatus::Pending),
         (200, "queued", PaymentStatus::Pending),
         (200, "reversed", PaymentStatus::Reversed),
     ] {
-        let answer = answered(http, &sample(&json!({"status": word})));
+        let answer = answered(http, &about(&json!({"status": word})));
         assert_eq!(answer.status, wanted, "{http} {word}");
     }
 }
@@ -115,10 +81,11 @@ fn the_status_in_the_data_is_the_outcome_and_the_http_status_is_not() {
 fn c7_a_challenged_charge_needs_the_customer() {
     // As the gateway answers it: no status at all.
     let body = json!({"status": true, "message": "Please, redirect your customer to the authorization url", "data": {
-        "authorization_url": "https://checkout.example/3ds", "reference": "topup-1001-a", "access_code": "x",
+        "authorization_url": "https://checkout.example/3ds", "reference": REFERENCE, "access_code": "x",
         "paused": true}});
     let answer = answered(200, &body);
     assert_eq!(answer.status, PaymentStatus::ActionRequired);
+    assert_eq!(answer.decline, Some(DeclineClass::NeedsCustomer));
     assert_eq!(
         answer.challenge_url.as_deref(),
         Some("https://checkout.example/3ds")
@@ -129,57 +96,76 @@ fn c7_a_challenged_charge_needs_the_customer() {
         Some("The bank asks for your confirmation")
     );
 
-    let both = answered(200, &sample(&json!({"paused": true, "status": "pending"})));
+    let both = answered(200, &about(&json!({"paused": true, "status": "pending"})));
     assert_eq!(both.status, PaymentStatus::ActionRequired);
-    let taken = answered(200, &sample(&json!({"paused": true, "status": "success"})));
+    let taken = answered(200, &about(&json!({"paused": true, "status": "success"})));
     assert_eq!(
         taken.status,
         PaymentStatus::Success,
         "money taken is never called a challenge"
     );
+    let left = answered(
+        200,
+        &about(&json!({"status": "abandoned", "gateway_response": "Left"})),
+    );
+    assert_eq!(
+        left.reason.as_deref(),
+        Some("The payment was not completed (Left)")
+    );
+    assert_eq!(left.decline, Some(DeclineClass::NeedsCustomer));
 }
 
 #[test]
-fn c8_what_says_nothing_of_this_payment_is_unknown() {
+fn c7_a_declined_charge_bears_its_class_and_nothing_else_does() {
+    for (status, words, wanted) in [
+        (
+            "failed",
+            json!("Insufficient Funds"),
+            Some(DeclineClass::AnotherDay),
+        ),
+        ("failed", json!("Expired Card"), Some(DeclineClass::NeverAgain)),
+        ("failed", json!("Declined"), Some(DeclineClass::NeedsCustomer)),
+        ("failed", json!(null), Some(DeclineClass::AnotherDay)),
+        ("success", json!("Expired Card"), None),
+        ("pending", json!("Expired Card"), None),
+        ("reversed", json!("Expired Card"), None),
+    ] {
+        let answer = answered(200, &about(&json!({"status": status, "gateway_response": words})));
+        assert_eq!(answer.decline, wanted, "{status} {words}");
+    }
+}
+
+#[test]
+fn c8_what_says_nothing_of_this_payment_is_unknown_though_the_line_is_well() {
     for (http, body, told) in [
         (
-            500,
-            json!({"status": false, "message": "oops"}),
-            "the payment gateway failed (HTTP 500): oops",
-        ),
-        (
-            503,
-            sample(&json!({"status": "failed"})),
-            "the payment gateway failed (HTTP 503): Charge attempted",
-        ),
-        (
             400,
-            json!({"status": false, "message": "Duplicate Transaction Reference", "code": "duplicate_reference"}),
+            refusal("Duplicate Transaction Reference", "duplicate_reference"),
             "the payment gateway knows this reference already",
         ),
         (
             400,
-            json!({"status": false, "message": "Duplicate Transaction Reference"}),
+            json!({"status": false, "message": "Duplicate charge request for reference"}),
             "the payment gateway knows this reference already",
         ),
         (
             200,
-            sample(&json!({"status": "levitating"})),
+            about(&json!({"status": "levitating"})),
             "the payment gateway's status `levitating` is not known here",
         ),
         (
             200,
-            sample(&json!({"reference": "topup-1001-b"})),
+            about(&json!({"reference": "topup-1001-b"})),
             "the answer is about another payment: `topup-1001-b`",
         ),
         (
             200,
-            sample(&json!({"reference": null})),
+            about(&json!({"reference": null})),
             "the answer is about another payment: no reference",
         ),
         (
             400,
-            json!({"status": false, "message": "Amount is below the minimum", "type": "validation_error"}),
+            refusal("Amount is below the minimum", "invalid_params"),
             "the payment gateway's answer (HTTP 400) holds no verdict: Amount is below the minimum",
         ),
         (
@@ -197,15 +183,52 @@ fn c8_what_says_nothing_of_this_payment_is_unknown() {
             json!({"message": "no such path"}),
             "the payment gateway's answer (HTTP 404) holds no verdict: no such path",
         ),
+        // Words about a card, and yet no refusal.
+        (
+            200,
+            json!({"status": true, "message": "Invalid authorization code"}),
+            "the payment gateway's answer (HTTP 200) holds no verdict: Invalid authorization code",
+        ),
     ] {
-        assert_eq!(
-            reading(http, &body),
-            Charged::Unknown {
-                reason: told.to_owned()
-            },
-            "{http} {body}"
-        );
+        let wanted = Charged::Unknown {
+            reason: told.to_owned(),
+            end: CallEnd::Answered,
+        };
+        assert_eq!(reading(http, &body), wanted, "{http} {body}");
     }
+}
+
+#[test]
+fn c8_a_gateway_in_trouble_leaves_the_charge_unknown_whatever_it_says() {
+    for (http, body, told) in [
+        (
+            500,
+            json!({"status": false, "message": "oops"}),
+            "the payment gateway failed (HTTP 500): oops",
+        ),
+        (
+            503,
+            about(&json!({"status": "failed"})),
+            "the payment gateway failed (HTTP 503): Charge attempted",
+        ),
+        (
+            502,
+            about(&json!({})),
+            "the payment gateway failed (HTTP 502): Charge attempted",
+        ),
+    ] {
+        let wanted = Charged::Unknown {
+            reason: told.to_owned(),
+            end: CallEnd::Trouble,
+        };
+        assert_eq!(reading(http, &body), wanted, "{http} {body}");
+    }
+    let lost = Exchange::Lost("no answer in time".to_owned());
+    let wanted = Charged::Unknown {
+        reason: "no answer in time".to_owned(),
+        end: CallEnd::Trouble,
+    };
+    assert_eq!(reading_of(lost), wanted);
 }
 
 #[test]
@@ -220,66 +243,99 @@ fn c8_what_cannot_be_read_is_unknown() {
         b"\xff\xfe",
         deep.as_bytes(),
     ] {
-        let reason = "the answer (HTTP 200) is no JSON object".to_owned();
-        assert_eq!(reading_bytes(200, body), Charged::Unknown { reason });
+        let wanted = Charged::Unknown {
+            reason: "the answer (HTTP 200) is no JSON object".to_owned(),
+            end: CallEnd::Trouble,
+        };
+        assert_eq!(reading_of(samples::bytes(200, body)), wanted);
     }
 }
 
 #[test]
 fn c9_what_was_turned_away_is_our_own_trouble() {
-    for (http, body, told) in [
+    let left_alone = |for_s| CallEnd::LeftAlone { for_s };
+    for (http, body, told, end) in [
         (
             401,
             json!({"message": "Invalid key"}),
             "the payment gateway refuses our key (HTTP 401): Invalid key",
+            CallEnd::Trouble,
         ),
         (
             403,
             json!(null),
             "the payment gateway forbids the call (HTTP 403)",
+            CallEnd::Trouble,
         ),
         (
             429,
-            json!({"message": "Rate limit exceeded!", "code": "rate_limited"}),
+            refusal("Rate limit exceeded!", "rate_limited"),
             "too many calls to the payment gateway (HTTP 429): Rate limit exceeded!",
+            left_alone(17),
         ),
         (
             400,
             json!({"code": "rate_limited"}),
             "too many calls to the payment gateway",
+            left_alone(30),
+        ),
+        (
+            400,
+            refusal("Please wait a few minutes and try again.", "unknown"),
+            "too many calls to the payment gateway: Please wait a few minutes and try again.",
+            left_alone(30),
+        ),
+        (
+            400,
+            refusal("Integration has been deactivated", "unknown"),
+            "the payment gateway does not serve us: Integration has been deactivated",
+            CallEnd::Trouble,
         ),
     ] {
         let wanted = OurTrouble {
             reason: told.to_owned(),
             retry_after_s: (http == 429).then_some(17),
+            end,
         };
-        assert_eq!(reading(http, &body), Charged::OurTrouble(wanted), "{http} {body}");
+        let read = reading(http, &body);
+        assert_eq!(read.call_end(), end, "{http} {body}");
+        assert_eq!(read, Charged::OurTrouble(wanted), "{http} {body}");
     }
+    let not_sent = reading_of(Exchange::NotSent("connection refused".to_owned()));
+    assert_eq!(not_sent.call_end(), CallEnd::Trouble);
+    assert!(matches!(not_sent, Charged::OurTrouble(_)), "{not_sent:?}");
 }
 
 #[test]
 fn c7_an_error_that_can_only_be_about_the_card_is_a_definite_failure() {
-    for (message, plainly) in [
+    for (message, plainly, class) in [
         (
             "Authorization code does not exist or has been deactivated",
             "Card no longer valid",
+            DeclineClass::NeverAgain,
         ),
-        ("This authorization is not reusable", "Card not reusable"),
+        (
+            "This authorization is not reusable",
+            "Card not reusable",
+            DeclineClass::NeverAgain,
+        ),
         (
             "Email does not match Authorization code. Authorization may be inactive or belong to a different email. \
              Please confirm.",
             "Card no longer valid",
+            DeclineClass::NeverAgain,
         ),
         (
             "Charge attempt cannot be fulfilled until 1440 minutes",
             "Declined too often",
+            DeclineClass::AnotherDay,
         ),
     ] {
-        let body = json!({"status": false, "message": message, "type": "validation_error"});
-        let answer = answered(400, &body);
+        let answer = answered(400, &refusal(message, "invalid_params"));
         assert_eq!(answer.status, PaymentStatus::Failed, "{message}");
         assert_eq!(answer.reason, Some(format!("{plainly} ({message})")));
         assert_eq!((answer.mode, answer.amount_minor), (PaymentMode::Test, None));
+        assert_eq!(answer.decline, Some(class), "{message}");
     }
 }
 
@@ -287,7 +343,7 @@ fn c7_an_error_that_can_only_be_about_the_card_is_a_definite_failure() {
 fn fields_are_read_in_whatever_shape_they_come() {
     let answer = answered(
         200,
-        &sample(&json!({
+        &about(&json!({
             "id": "4099490251", "amount": "35247", "metadata": 0, "fees": null, "gateway_response": null,
             "message": "Approved by bank", "transaction_date": "yesterday", "domain": "live",
             "authorization": {"last4": 4081, "exp_month": 7, "exp_year": "30", "card_type": "mastercard debit ",
@@ -298,7 +354,7 @@ fn fields_are_read_in_whatever_shape_they_come() {
     assert_eq!(answer.amount_minor, Some(35_247));
     assert_eq!(answer.reason.as_deref(), Some("Approved by bank"));
     assert_eq!(answer.mode, PaymentMode::Live);
-    assert_eq!(answer.occurred_at.to_string(), RECEIVED);
+    assert_eq!(answer.occurred_at, received_at());
     let card = answer.card.expect("a card");
     assert_eq!(card.brand.as_deref(), Some("mastercard debit"));
     assert_eq!(card.last4.as_deref(), Some("4081"));
@@ -309,18 +365,23 @@ fn fields_are_read_in_whatever_shape_they_come() {
 #[test]
 fn odd_fields_never_make_a_success_unreadable() {
     for odd in [
+        json!({"metadata": ""}),
+        json!({"metadata": 0}),
         json!({"metadata": null}),
         json!({"metadata": {"a": [1]}}),
         json!({"authorization": null}),
         json!({"authorization": {}}),
         json!({"authorization": "AUTH_secretcode"}),
         json!({"authorization": {"exp_month": null, "exp_year": [], "last4": "40"}}),
+        json!({"authorization": {"signature": null, "reusable": null, "card_type": "visa  "}}),
         json!({"customer": null}),
+        json!({"fees": null, "log": null}),
         json!({"id": 18_446_744_073_709_551_615_u64}),
         json!({"currency": "zar"}),
         json!({"log": {"history": []}}),
+        json!({"amount": "a lot"}),
     ] {
-        let answer = answered(200, &sample(&odd));
+        let answer = answered(200, &about(&odd));
         assert_eq!(answer.status, PaymentStatus::Success, "{odd}");
         assert_eq!(answer.currency, "ZAR".parse().ok(), "{odd}");
     }
@@ -341,7 +402,7 @@ fn c11_fees_that_the_customer_bears_are_left_out_of_the_comparison() {
     ] {
         let answer = answered(
             200,
-            &sample(&json!({"amount": amount, "requested_amount": requested, "fees": fees})),
+            &about(&json!({"amount": amount, "requested_amount": requested, "fees": fees})),
         );
         assert_eq!(answer.amount_minor, Some(wanted), "{amount} {requested} {fees}");
     }
@@ -349,13 +410,16 @@ fn c11_fees_that_the_customer_bears_are_left_out_of_the_comparison() {
 
 #[test]
 fn neither_token_nor_address_is_kept() {
-    let said = "AUTH_secretcode of holder@example.com\nwas refused";
+    let said = "AUTH_secretcode of holder@example.com\nwas refused, call +27820000001";
     let answer = answered(
         200,
-        &sample(&json!({"status": "failed", "gateway_response": said})),
+        &about(&json!({"status": "failed", "gateway_response": said})),
     );
-    assert_eq!(answer.reason.as_deref(), Some("(hidden) of (hidden) was refused"));
-    let whole = format!("{:?}", answered(200, &sample(&json!({}))));
+    assert_eq!(
+        answer.reason.as_deref(),
+        Some("(hidden) of (hidden) was refused, call (hidden)")
+    );
+    let whole = format!("{:?}", answered(200, &about(&json!({}))));
     for private in ["AUTH_", "holder@", "408408"] {
         assert!(!whole.contains(private), "{private} in {whole}");
     }
