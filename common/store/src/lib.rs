@@ -8,18 +8,20 @@
 //! | connections, transactions, the schema | `pool`, `transaction`, `migrate` |
 //! | a batch of sends: debits, holds used, triggers, notices | `sends` |
 //! | a top-up wakes; the gateway's answer; settlement | `topups`, `settle` |
+//! | credits bought by hand, begun | `purchases` |
 //! | entries of the ledger that are no sends; the ledger's days | `ledger`, `partitions` |
 //! | leave to send | `holds` |
 //! | accounts: import, view, settings, saved cards, acts by hand | `import`, `accounts`, `settings`, `cards`, `adjust` |
 //! | the price list | `prices` |
 //! | notices: recorded, delivered | `notices`, `delivery` |
+//! | what is asked of the gateway again; the line to it; its list of a day | `inquiries`, `lines`, `reconcile` |
 //! | messages to publish; what is overdue | `outbox`, `sweep` |
 //! | for people: top-ups, an account's story, the audit | `views`, `story`, `audit` |
 //!
 //! What always holds:
 //!
 //! * Locks are taken in one order: wallets by (account, service), then holds, the account's card spacing, top-ups,
-//!   payments.
+//!   payments, the line to the gateway.
 //! * A wallet is one row, settings and open top-up included: locking it is the snapshot that is decided on.
 //! * Every effect has a permanent key of its own, so that doing it again finds it done.
 //! * Time is the database's, read after the locks are held.
@@ -35,7 +37,9 @@ mod delivery;
 mod error;
 mod holds;
 mod import;
+mod inquiries;
 mod ledger;
+mod lines;
 mod locks;
 mod migrate;
 mod notices;
@@ -43,6 +47,8 @@ mod outbox;
 mod partitions;
 mod pool;
 mod prices;
+mod purchases;
+mod reconcile;
 mod rows;
 mod sends;
 mod settings;
@@ -64,13 +70,16 @@ pub use import::{
     AccountImport, AutoTopupImport, Change, ImportProblem, ImportRefusal, Imported, ImportedWallet,
     KindImport, WalletImport,
 };
+pub use inquiries::{Inquired, InquiryEnd};
 pub use outbox::OutboxMessage;
 pub use partitions::LEDGER_DAYS_AHEAD;
 pub use pool::{Store, StoreOptions};
+pub use purchases::{Begun, NewPurchase, PageIntent, PurchaseRefusal};
+pub use reconcile::{ReconciledDifference, Reconciliation};
 pub use sends::{Send, SendOutcome, SendsRecorded};
 pub use settings::{CardConsent, SettingsChange};
 pub use settle::{Settled, SettlementPolicy};
 pub use story::{Fact, StoryLine};
 pub use sweep::{OpenTopups, OutOfStep};
-pub use topups::{Answer, ChargeIntent, GatewayCall, TopupPolicy, Woken};
+pub use topups::{Answer, ChargeIntent, GatewayCall, LineEnd, TopupPolicy, Woken};
 pub use views::{PaymentView, TopupFilter, TopupView};

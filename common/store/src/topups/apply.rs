@@ -1,7 +1,7 @@
 //! What a waking top-up does, written down in the transaction that decided it.
 
 use super::{ChargeIntent, Snapshot, TopupPolicy, Woken, release_spacing, spacing};
-use crate::ledger::{self, Entry};
+use crate::ledger;
 use crate::outbox::{self, Draft, OutboxMessage};
 use crate::transaction::Tx;
 use crate::{StoreError, notices};
@@ -12,7 +12,7 @@ use topup_rules::ids::{Reference, TopupId, WalletKey};
 use topup_rules::message::TopupRequested;
 use topup_rules::money::Money;
 use topup_rules::notices as texts;
-use topup_rules::settle::disables;
+use topup_rules::settle::{PaidFor, disables};
 use topup_rules::topup::{Topup, TopupState};
 use topup_rules::wake::{SkipReason, WakeFailure};
 
@@ -44,12 +44,15 @@ pub(super) async fn charge(
         &[&account.get(), &topup.id, &amount.amount_minor, &now],
     )
     .await?;
-    // A row that is there already is an earlier try that the gateway certainly has no charge of.
+    // A row that is there already is an earlier try that the gateway certainly has no charge of. What it had answered
+    // is over; and what comes of this try is not asked about before it had its time.
     tx.execute(
         "INSERT INTO payments (account_id, reference, kind, topup_id, gateway, mode, amount_minor, currency, card_id,
                                state, intent_at)
          VALUES ($1, $2, 'topup', $3, $4, $5, $6, $7, $8, 'charging', $9)
-             ON CONFLICT ON CONSTRAINT payments_pk DO UPDATE SET retry_at = NULL, card_id = excluded.card_id",
+             ON CONFLICT ON CONSTRAINT payments_pk DO UPDATE
+            SET state = 'charging', card_id = excluded.card_id, reason = NULL, retry_at = NULL, answer = NULL,
+                ask_at = NULL, not_known = 0",
         &[
             &account.get(),
             &reference.as_str(),
@@ -66,7 +69,8 @@ pub(super) async fn charge(
     Ok(Woken::Charge(Box::new(ChargeIntent {
         reference,
         account,
-        topup: topup.id,
+        paid_for: PaidFor::Topup(topup.id),
+        gateway: policy.gateway.to_owned(),
         amount,
         authorization_code: card.authorization_code,
         email: card.email,
@@ -110,7 +114,7 @@ pub(super) async fn wait(
 }
 
 /// The message that wakes a top-up, now or later.
-pub(super) fn wake_up(
+pub(crate) fn wake_up(
     topup: &Topup,
     at: Option<Timestamp>,
     traceparent: Option<&str>,
@@ -212,7 +216,9 @@ async fn abandon_claim(
     let account = topup.wallet.account;
     let outbox = release_spacing(tx, account, topup.id, false, snapshot.now, policy.card_spacing).await?;
     tx.execute(
-        "UPDATE payments SET state = 'failed', reason = 'never sent to the gateway', retry_at = NULL, settled_at = $3
+        "UPDATE payments
+            SET state = 'failed', reason = 'the gateway has no charge of it', retry_at = NULL, ask_at = NULL,
+                settled_at = $3, settled_by = NULL
           WHERE account_id = $1 AND topup_id = $2 AND state = 'charging' AND retry_at IS NOT NULL",
         &[&account.get(), &topup.id, &snapshot.now],
     )
@@ -291,24 +297,4 @@ pub(crate) async fn fail_wallet(
     )
     .await?;
     Ok(())
-}
-
-/// C6: the credits that a payment bought, as a ledger entry of their own.
-pub(crate) async fn credit(
-    tx: &Tx,
-    topup: &Topup,
-    quantity: Credits,
-    now: Timestamp,
-) -> Result<Credits, StoreError> {
-    ledger::post(
-        tx,
-        &Entry {
-            wallet: topup.wallet,
-            kind: "topup",
-            credits: quantity,
-            detail: &format!("topup:{}", topup.id),
-            at: now,
-        },
-    )
-    .await
 }

@@ -1,25 +1,28 @@
 //! A top-up wakes: the transaction that decides again, and does what the rules say.
 //!
 //! Lock order, here and everywhere: wallets by (account, service), then the account's card-spacing row,
-//! then top-ups, then payments. The clock is read when all locks are held.
+//! then top-ups, then payments, then the line to the gateway. The clock is read when all rows are locked that decide.
 
 mod answer;
 pub(crate) mod apply;
 mod spacing;
 
-pub use answer::{Answer, GatewayCall};
+pub(crate) use answer::Asked;
+pub use answer::{Answer, GatewayCall, LineEnd};
 pub(crate) use spacing::{lock as lock_spacing, release as release_spacing};
 
 use crate::outbox::OutboxMessage;
 use crate::transaction::Tx;
-use crate::{Store, StoreError, locks, prices, rows};
+use crate::{Store, StoreError, lines, locks, prices, rows};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use topup_rules::account::{Account, AccountKind, Method, Wallet};
 use topup_rules::caps::{CapPeriods, CapUsage, cap_periods};
 use topup_rules::ids::{AccountId, Reference, TopupId, WalletKey};
+use topup_rules::lines::{Admission, CallClass, LinePolicy};
 use topup_rules::message::PaymentMode;
 use topup_rules::money::Money;
+use topup_rules::settle::PaidFor;
 use topup_rules::topup::{SpacingClaim, Topup, TopupState};
 use topup_rules::wake::{Wake, WakeFacts, wake};
 use uuid::Uuid;
@@ -37,6 +40,8 @@ pub struct TopupPolicy {
     pub gateway: &'static str,
     /// With real money or not.
     pub mode: PaymentMode,
+    /// How many charges the gateway takes, and when it is left alone (C9).
+    pub line: LinePolicy,
 }
 
 /// A charge whose intent is committed (C5): to be made now, with nothing open.
@@ -46,8 +51,10 @@ pub struct ChargeIntent {
     pub reference: Reference,
     /// Whose card.
     pub account: AccountId,
-    /// For which top-up.
-    pub topup: TopupId,
+    /// What for.
+    pub paid_for: PaidFor,
+    /// Which gateway is asked: `paystack`.
+    pub gateway: String,
     /// How much.
     pub amount: Money,
     /// The gateway's token of the card. A secret.
@@ -116,7 +123,6 @@ pub(crate) struct Card {
     pub(crate) id: Uuid,
     pub(crate) authorization_code: String,
     pub(crate) email: String,
-    pub(crate) last4: Option<String>,
 }
 
 async fn wake_in(tx: &Tx, key: WalletKey, id: TopupId, policy: &TopupPolicy) -> Result<Woken, StoreError> {
@@ -140,7 +146,12 @@ async fn wake_in(tx: &Tx, key: WalletKey, id: TopupId, policy: &TopupPolicy) -> 
         now: snapshot.now,
     });
     match decision {
-        Wake::Charge { amount } => apply::charge(tx, snapshot, amount, policy).await,
+        Wake::Charge { amount } => match admit(tx, &snapshot, policy).await? {
+            Admission::Now => apply::charge(tx, snapshot, amount, policy).await,
+            Admission::Later { until, why } => {
+                apply::wait(tx, &snapshot, Some(until), None, why.to_string()).await
+            }
+        },
         Wake::NotPriced => {
             let due = snapshot
                 .now
@@ -164,6 +175,17 @@ async fn wake_in(tx: &Tx, key: WalletKey, id: TopupId, policy: &TopupPolicy) -> 
         Wake::Skip(reason) => apply::skip(tx, snapshot, reason, &periods, policy).await,
         Wake::Nothing(state) => Ok(Woken::Stale(state)),
     }
+}
+
+/// C9: leave to call the gateway now. A payment that there is from an earlier try is locked before the line.
+async fn admit(tx: &Tx, snapshot: &Snapshot, policy: &TopupPolicy) -> Result<Admission, StoreError> {
+    let reference = Reference::of_topup(snapshot.account.id, snapshot.topup.id);
+    tx.query_opt(
+        "SELECT FROM payments WHERE account_id = $1 AND reference = $2 FOR UPDATE",
+        &[&snapshot.account.id.get(), &reference.as_str()],
+    )
+    .await?;
+    lines::admit_call(tx, policy.gateway, CallClass::Charge, &policy.line).await
 }
 
 /// Locks all that a top-up's waking looks at, in the one lock order.
@@ -250,7 +272,7 @@ pub(crate) async fn lock_topup(
 /// The card of a locked wallet's auto top-up.
 pub(crate) async fn card(tx: &Tx, key: WalletKey) -> Result<Option<Card>, StoreError> {
     tx.query_opt(
-        "SELECT c.card_id, c.authorization_code, c.email, c.last4
+        "SELECT c.card_id, c.authorization_code, c.email
            FROM wallets w JOIN cards c ON c.account_id = w.account_id AND c.card_id = w.auto_card_id
           WHERE w.account_id = $1 AND w.service = $2",
         &[&key.account.get(), &key.service.as_str()],
@@ -261,7 +283,6 @@ pub(crate) async fn card(tx: &Tx, key: WalletKey) -> Result<Option<Card>, StoreE
             id: row.try_get("card_id")?,
             authorization_code: row.try_get("authorization_code")?,
             email: row.try_get("email")?,
-            last4: row.try_get("last4")?,
         })
     })
     .transpose()
