@@ -4,19 +4,13 @@
 //! call too many changes nothing. Rows that another sweeper is at are skipped.
 
 use crate::outbox::{self, Draft, OutboxMessage};
-
 use crate::{Store, StoreError, rows};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
-use topup_rules::ids::{Reference, TopupId, WalletKey};
-use topup_rules::message::{
-    Notification, PaymentMode, PaymentResult, PaymentStatus, ResultSource, TopupRequested,
-};
+use topup_rules::ids::{TopupId, WalletKey};
+use topup_rules::message::{Notification, PaymentResult, TopupRequested};
 use topup_rules::topup::TopupState;
-
-/// Why a payment without an answer counts as unknown.
-const NO_ANSWER: &str = "the gateway's answer was never seen";
 
 /// Top-ups of one state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +36,7 @@ pub struct OutOfStep {
 
 impl Store {
     /// Calls at most `limit` top-ups again that should have moved `grace` ago: asked for and never taken up; due and
-    /// not woken; waiting for an earlier one that is settled. What was called is left alone for another `grace`.
+    /// not woken; waiting for an earlier one that is settled.
     ///
     /// # Errors
     /// The database's.
@@ -51,21 +45,13 @@ impl Store {
         grace: SignedDuration,
         limit: i64,
     ) -> Result<Vec<OutboxMessage>, StoreError> {
-        let grace_us = microseconds(grace);
-        self.transact(|tx| async move {
-            let rows = tx
-                .query(include_str!("sweep/overdue_topups.sql"), &[&grace_us, &limit])
-                .await?;
-            let drafts = rows.iter().map(wake_up).collect::<Result<Vec<_>, StoreError>>()?;
-            outbox::write(&tx, drafts).await
-        })
-        .await
+        self.call_again(include_str!("sweep/overdue_topups.sql"), grace, limit, wake_up)
+            .await
     }
 
-    /// At most `limit` charges that are older than `older_than` and not settled, nor known to be pending or unknown: a
-    /// worker died on the way, or its message was lost with the broker. The answer that was written down is published
-    /// again; where there is none, nobody knows, and the result is `unknown` (C8). `older_than` is longer than any
-    /// call to the gateway takes.
+    /// Publishes the answers of at most `limit` charges again that were written down `older_than` ago and have not
+    /// settled anything: their messages were lost with the broker. Once each: after that, and where no answer was
+    /// written down, the gateway is asked (C8).
     ///
     /// # Errors
     /// The database's.
@@ -74,18 +60,12 @@ impl Store {
         older_than: SignedDuration,
         limit: i64,
     ) -> Result<Vec<OutboxMessage>, StoreError> {
-        let age_us = microseconds(older_than);
-        self.transact(|tx| async move {
-            let rows = tx
-                .query(include_str!("sweep/overdue_charges.sql"), &[&age_us, &limit])
-                .await?;
-            let now = tx.clock().await?;
-            let drafts = rows
-                .iter()
-                .map(|row| result(row, now))
-                .collect::<Result<Vec<_>, StoreError>>()?;
-            outbox::write(&tx, drafts).await
-        })
+        self.call_again(
+            include_str!("sweep/overdue_charges.sql"),
+            older_than,
+            limit,
+            answer,
+        )
         .await
     }
 
@@ -99,15 +79,28 @@ impl Store {
         older_than: SignedDuration,
         limit: i64,
     ) -> Result<Vec<OutboxMessage>, StoreError> {
-        let age_us = microseconds(older_than);
+        self.call_again(
+            include_str!("sweep/overdue_notices.sql"),
+            older_than,
+            limit,
+            notification,
+        )
+        .await
+    }
+
+    /// What the statement finds overdue by `age`, at most `limit`, as the messages that call it again. The statement
+    /// marks what it finds, so that the next sweep leaves it alone for as long again.
+    async fn call_again(
+        &self,
+        sql: &'static str,
+        age: SignedDuration,
+        limit: i64,
+        message: fn(&Row) -> Result<Draft, StoreError>,
+    ) -> Result<Vec<OutboxMessage>, StoreError> {
+        let age_us = microseconds(age);
         self.transact(|tx| async move {
-            let rows = tx
-                .query(include_str!("sweep/overdue_notices.sql"), &[&age_us, &limit])
-                .await?;
-            let drafts = rows
-                .iter()
-                .map(notification)
-                .collect::<Result<Vec<_>, StoreError>>()?;
+            let rows = tx.query(sql, &[&age_us, &limit]).await?;
+            let drafts = rows.iter().map(message).collect::<Result<Vec<_>, StoreError>>()?;
             outbox::write(&tx, drafts).await
         })
         .await
@@ -156,7 +149,8 @@ impl Store {
     }
 }
 
-fn microseconds(duration: SignedDuration) -> i64 {
+/// As statements take it: `$1::bigint * interval '1 microsecond'`.
+pub(crate) fn microseconds(duration: SignedDuration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
@@ -172,33 +166,12 @@ fn wake_up(row: &Row) -> Result<Draft, StoreError> {
     Ok(Draft::new(wallet.account, &message)?.traced(traceparent.as_deref()))
 }
 
-/// The result that was written down, or the one of a charge that nobody saw answered.
-fn result(row: &Row, now: Timestamp) -> Result<Draft, StoreError> {
+/// The result that was written down.
+fn answer(row: &Row) -> Result<Draft, StoreError> {
     let account = rows::account_id(row, "account_id", "payments")?;
-    let answer: Option<serde_json::Value> = row.try_get("answer")?;
-    let message = match answer {
-        Some(answer) => serde_json::from_value(answer)?,
-        None => unknown(row, now)?,
-    };
+    let answer: Json<PaymentResult> = row.try_get("answer")?;
     let traceparent: Option<String> = row.try_get("traceparent")?;
-    Ok(Draft::new::<PaymentResult>(account, &message)?.traced(traceparent.as_deref()))
-}
-
-fn unknown(row: &Row, now: Timestamp) -> Result<PaymentResult, StoreError> {
-    Ok(PaymentResult {
-        reference: rows::name::<Reference>(row, "reference", "payments")?,
-        gateway: row.try_get("gateway")?,
-        status: PaymentStatus::Unknown,
-        amount_minor: None,
-        currency: None,
-        gateway_transaction_id: None,
-        reason: Some(NO_ANSWER.to_owned()),
-        card: None,
-        source: ResultSource::Reconcile,
-        mode: rows::name::<PaymentMode>(row, "mode", "payments")?,
-        reversal_id: None,
-        occurred_at: now,
-    })
+    Ok(Draft::new(account, &answer.0)?.traced(traceparent.as_deref()))
 }
 
 fn notification(row: &Row) -> Result<Draft, StoreError> {
