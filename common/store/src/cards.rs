@@ -3,12 +3,17 @@
 //! The card number never enters this system. Left out: registering a card and deactivating a token, which are
 //! conversations with the gateway.
 
-use crate::StoreError;
+use crate::outbox::OutboxMessage;
 use crate::transaction::Tx;
+use crate::{Store, StoreError, notices, rows};
+use jiff::ToSpan as _;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use tokio_postgres::Row;
+use topup_rules::cards::{expires_on, is_expiring};
 use topup_rules::ids::AccountId;
+use topup_rules::notices::{ExpiringCard, NoticeDraft, card_expiring};
 use uuid::Uuid;
 
 /// The gateway of a card that names none.
@@ -154,6 +159,52 @@ pub(crate) async fn forget_unused(tx: &Tx, account: AccountId) -> Result<(), Sto
     )
     .await?;
     Ok(())
+}
+
+impl Store {
+    /// Tells the holders of at most `limit` cards that run out within `ahead_days` from `today`, or have run out, and
+    /// that an enabled auto top-up will want: once for each card and month.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn expiring_cards(
+        &self,
+        today: Date,
+        ahead_days: u32,
+        limit: i64,
+    ) -> Result<Vec<OutboxMessage>, StoreError> {
+        let soon = today.saturating_add(i64::from(ahead_days).days());
+        self.transact(|tx| async move {
+            let rows = tx
+                .query(include_str!("cards/expiring.sql"), &[&soon, &limit])
+                .await?;
+            let mut drafts = Vec::with_capacity(rows.len());
+            for row in &rows {
+                drafts.extend(expiring(row, today, ahead_days)?);
+            }
+            notices::request(&tx, &drafts, None).await
+        })
+        .await
+    }
+}
+
+/// What is told of a card, where the rules agree that it is expiring.
+fn expiring(row: &Row, today: Date, ahead_days: u32) -> Result<Option<NoticeDraft>, StoreError> {
+    let month: i16 = row.try_get("exp_month")?;
+    let year: i16 = row.try_get("exp_year")?;
+    let (Ok(month), Ok(year)) = (u8::try_from(month), u16::try_from(year)) else {
+        return Ok(None);
+    };
+    let Some(expires_on) = expires_on(month, year).filter(|_| is_expiring(month, year, today, ahead_days))
+    else {
+        return Ok(None);
+    };
+    Ok(Some(card_expiring(&ExpiringCard {
+        account: rows::account_id(row, "account_id", "cards")?,
+        id: row.try_get("card_id")?,
+        last4: row.try_get("last4")?,
+        expires_on,
+    })))
 }
 
 #[cfg(test)]
