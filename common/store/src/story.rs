@@ -12,13 +12,26 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use topup_rules::account::AutoTopup;
 use topup_rules::credits::Credits;
-use topup_rules::ids::AccountId;
+use topup_rules::ids::{AccountId, Reference, TopupId};
 use topup_rules::money::Money;
-use topup_rules::topup::TopupState;
+use topup_rules::settle::ReversalState;
+use topup_rules::topup::{PaymentState, TopupState};
+
+/// What one row tells.
+type Tell = fn(&Row) -> Result<Vec<StoryLine>, StoreError>;
+
+/// Where the lines come from, causes before their effects. All take `$1` whose and `$2` how many at most.
+const CHAPTERS: [(&str, Tell); 5] = [
+    (include_str!("story/steps.sql"), |row| Ok(vec![step(row)?])),
+    (include_str!("story/purchases.sql"), purchase),
+    (include_str!("story/calls.sql"), |row| Ok(vec![call(row)?])),
+    (include_str!("story/reversals.sql"), reversal),
+    (include_str!("story/notices.sql"), |row| Ok(vec![notice(row)?])),
+];
 
 impl Store {
-    /// The story of an account's last `limit` top-ups, with what was told to people, and how its wallets stand now.
-    /// Empty for an account without wallets.
+    /// The story of an account's last `limit` top-ups and as many purchases, with what was asked of the gateway, given
+    /// back and told to people, and how its wallets stand now. Empty for an account without wallets.
     ///
     /// # Errors
     /// The database's.
@@ -26,23 +39,10 @@ impl Store {
         const ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         self.transact_as(ONE_MOMENT, |tx| async move {
             let mut lines = Vec::new();
-            for row in tx
-                .query(include_str!("story/steps.sql"), &[&account.get(), &limit])
-                .await?
-            {
-                lines.push(step(&row)?);
-            }
-            for row in tx
-                .query(include_str!("story/calls.sql"), &[&account.get(), &limit])
-                .await?
-            {
-                lines.push(call(&row)?);
-            }
-            for row in tx
-                .query(include_str!("story/notices.sql"), &[&account.get(), &limit])
-                .await?
-            {
-                lines.push(notice(&row)?);
+            for (sql, tell) in CHAPTERS {
+                for row in tx.query(sql, &[&account.get(), &limit]).await? {
+                    lines.extend(tell(&row)?);
+                }
             }
             for row in tx
                 .query(include_str!("story/wallets.sql"), &[&account.get()])
@@ -117,6 +117,96 @@ fn call(row: &Row) -> Result<StoryLine, StoreError> {
         took_ms: row.try_get("took_ms")?,
     };
     line(row, "ended_at", fact)
+}
+
+/// A purchase, and its end if it has come.
+fn purchase(row: &Row) -> Result<Vec<StoryLine>, StoreError> {
+    let purchase_id = row.try_get("purchase_id")?;
+    let service = Some(rows::name(row, "service", "purchases")?);
+    let quantity = rows::credits(row, "quantity_milli")?;
+    let state: PaymentState = rows::name(row, "state", "payments")?;
+    let settled_at: Option<Timestamp> = row.try_get("settled_at")?;
+    let bought = Fact::Bought {
+        purchase_id,
+        method: rows::name(row, "method", "purchases")?,
+        quantity,
+        price: price(row)?,
+        reference: rows::name(row, "reference", "payments")?,
+        card_last4: row.try_get("last4")?,
+    };
+    let paid = Fact::Paid {
+        purchase_id,
+        state,
+        credits: (state == PaymentState::Succeeded).then_some(quantity),
+        reason: row.try_get("reason")?,
+        settled_by: optional_name(row, "settled_by", "payments")?,
+    };
+    let begun_at: Timestamp = row.try_get("created_at")?;
+    let lines = [(Some(begun_at), bought), (settled_at, paid)].map(|(at, fact)| {
+        Some(StoryLine {
+            at: at?,
+            service,
+            topup_id: None,
+            fact,
+        })
+    });
+    Ok(lines.into_iter().flatten().collect())
+}
+
+/// A refund, or a dispute and its end.
+fn reversal(row: &Row) -> Result<Vec<StoryLine>, StoreError> {
+    let reference: Reference = rows::name(row, "reference", "reversals")?;
+    let reversal_id: String = row.try_get("reversal_id")?;
+    let source = rows::name(row, "source", "reversals")?;
+    let reason: Option<String> = row.try_get("reason")?;
+    let ended_at: Option<Timestamp> = row.try_get("ended_at")?;
+    let opened_at: Timestamp = row.try_get("opened_at")?;
+    let disputed = || -> Result<Fact, StoreError> {
+        Ok(Fact::Disputed {
+            reference: reference.clone(),
+            reversal_id: reversal_id.clone(),
+            amount: price(row)?,
+            held: rows::credits(row, "held_milli")?,
+            source,
+            reason: reason.clone(),
+        })
+    };
+    let facts = match rows::name(row, "state", "reversals")? {
+        ReversalState::Disputed => vec![(opened_at, disputed()?)],
+        ReversalState::Won => {
+            let won = Fact::DisputeWon {
+                reference: reference.clone(),
+                reversal_id: reversal_id.clone(),
+            };
+            vec![(opened_at, disputed()?), (ended_at.unwrap_or(opened_at), won)]
+        }
+        ReversalState::Reversed => {
+            let reversed = Fact::Reversed {
+                reference: reference.clone(),
+                reversal_id: reversal_id.clone(),
+                amount: price(row)?,
+                taken_back: rows::credits(row, "taken_back_milli")?,
+                source,
+                reason: reason.clone(),
+            };
+            vec![(ended_at.unwrap_or(opened_at), reversed)]
+        }
+    };
+    let service = optional_name(row, "service", "topups")?;
+    let topup_id: Option<TopupId> = row.try_get("topup_id")?;
+    let line = |(at, fact)| StoryLine {
+        at,
+        service,
+        topup_id,
+        fact,
+    };
+    Ok(facts.into_iter().map(line).collect())
+}
+
+/// The amount of a row, in its currency.
+fn price(row: &Row) -> Result<Money, StoreError> {
+    let currency = rows::name(row, "currency", "payments")?;
+    Ok(Money::new(row.try_get("amount_minor")?, currency))
 }
 
 fn notice(row: &Row) -> Result<StoryLine, StoreError> {

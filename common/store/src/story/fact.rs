@@ -9,7 +9,8 @@ use topup_rules::credits::Credits;
 use topup_rules::ids::{Reference, Service, TopupId};
 use topup_rules::message::{Channel, ResultSource, Template};
 use topup_rules::money::Money;
-use topup_rules::topup::TopupState;
+use topup_rules::settle::PurchaseMethod;
+use topup_rules::topup::{PaymentState, TopupState};
 use uuid::Uuid;
 
 /// One line of an account's story.
@@ -98,6 +99,74 @@ pub enum Fact {
         /// Whose result it was.
         settled_by: Option<ResultSource>,
     },
+    /// P1, C5: credits were bought by hand, and the intent committed.
+    Bought {
+        /// Which purchase.
+        purchase_id: Uuid,
+        /// With a saved card, or on the gateway's page.
+        method: PurchaseMethod,
+        /// Credits that were asked for.
+        quantity: Credits,
+        /// The price.
+        #[serde(serialize_with = "one_money")]
+        price: Money,
+        /// The payment's key.
+        reference: Reference,
+        /// Of which card, where it was a saved one.
+        card_last4: Option<String>,
+    },
+    /// Where a purchase's payment stands, since when.
+    Paid {
+        /// Which purchase.
+        purchase_id: Uuid,
+        /// Where.
+        state: PaymentState,
+        /// Credits that came.
+        credits: Option<Credits>,
+        /// Why, where it did not succeed.
+        reason: Option<String>,
+        /// Whose result it was.
+        settled_by: Option<ResultSource>,
+    },
+    /// V1: a payment was disputed, and its credits are held.
+    Disputed {
+        /// Of which payment.
+        reference: Reference,
+        /// Which dispute.
+        reversal_id: String,
+        /// How much of the money.
+        #[serde(serialize_with = "one_money")]
+        amount: Money,
+        /// Credits that are held for it; 0 once it is over.
+        held: Credits,
+        /// Whose word it is.
+        source: ResultSource,
+        /// In whose words.
+        reason: Option<String>,
+    },
+    /// V1: the dispute was won, and what was held is available again.
+    DisputeWon {
+        /// Of which payment.
+        reference: Reference,
+        /// Which dispute.
+        reversal_id: String,
+    },
+    /// V1: money was given back, and its credits were taken back.
+    Reversed {
+        /// Of which payment.
+        reference: Reference,
+        /// Which refund or dispute.
+        reversal_id: String,
+        /// How much of the money.
+        #[serde(serialize_with = "one_money")]
+        amount: Money,
+        /// The credits that went with it.
+        taken_back: Credits,
+        /// Whose word it is.
+        source: ResultSource,
+        /// In whose words.
+        reason: Option<String>,
+    },
     /// C7, E6: auto top-up was disabled.
     Disabled {
         /// Why.
@@ -111,7 +180,7 @@ pub enum Fact {
         template: Template,
         /// How.
         channel: Channel,
-        /// The number or address, as it is now.
+        /// The number or address, as it is now; `None` where there is none, and for what goes to the operators.
         to: Option<String>,
         /// What became of it.
         state: NoticeState,
@@ -133,6 +202,10 @@ pub enum Fact {
         /// The one under way.
         open_topup: Option<TopupId>,
     },
+}
+
+fn one_money<S: serde::Serializer>(money: &Money, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(money)
 }
 
 fn money<S: serde::Serializer>(money: &Option<Money>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -206,6 +279,59 @@ impl fmt::Display for Fact {
                 optional(f, ", credits came: ", credits.as_ref())?;
                 optional(f, ": ", reason.as_ref())?;
                 optional(f, ", settled by ", settled_by.as_ref())
+            }
+            Self::Bought {
+                method,
+                quantity,
+                price,
+                reference,
+                card_last4,
+                ..
+            } => {
+                write!(f, "{quantity} credits are bought for {price}, {method}")?;
+                optional(f, ", on the card ending in ", card_last4.as_ref())?;
+                write!(f, ", reference {reference}")
+            }
+            Self::Paid {
+                state,
+                credits,
+                reason,
+                settled_by,
+                ..
+            } => {
+                write!(f, "the purchase's payment is {state}")?;
+                optional(f, ", credits came: ", credits.as_ref())?;
+                optional(f, ": ", reason.as_ref())?;
+                optional(f, ", settled by ", settled_by.as_ref())
+            }
+            Self::Disputed {
+                reference,
+                amount,
+                held,
+                reason,
+                ..
+            } => {
+                write!(f, "{amount} of {reference} are disputed, {held} credits are held")?;
+                optional(f, ": ", reason.as_ref())
+            }
+            Self::DisputeWon { reference, .. } => {
+                write!(
+                    f,
+                    "the dispute about {reference} was won, its credits are available again"
+                )
+            }
+            Self::Reversed {
+                reference,
+                amount,
+                taken_back,
+                reason,
+                ..
+            } => {
+                write!(
+                    f,
+                    "{amount} of {reference} were given back, {taken_back} credits taken back"
+                )?;
+                optional(f, ": ", reason.as_ref())
             }
             Self::Disabled { reason } => write!(f, "auto top-up was disabled: {reason}"),
             Self::Notice {

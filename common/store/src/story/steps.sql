@@ -4,7 +4,10 @@ SELECT s.at, s.state, s.reason, s.due_at, s.waits_for, s.threshold_milli,
        t.trigger_event_id, t.trigger_milli,
        -- the send that reached the threshold, while its day is open
        -l.credits_milli AS cost_milli,
-       p.reference, p.amount_minor AS paid_minor, p.settled_by, c.last4
+       p.reference, p.amount_minor AS paid_minor, c.last4,
+       -- the payment knows who settled it last: a failure that a late success followed has no name to it any more
+       CASE WHEN s.step_id = max(s.step_id) FILTER (WHERE s.state IN ('succeeded', 'failed')) OVER (PARTITION BY s.topup_id)
+            THEN p.settled_by END AS settled_by
   FROM (SELECT * FROM topups WHERE account_id = $1 ORDER BY requested_at DESC LIMIT $2) t
   JOIN topup_steps s ON s.account_id = t.account_id AND s.topup_id = t.topup_id
   LEFT JOIN ledger l ON l.event_id = t.trigger_event_id
