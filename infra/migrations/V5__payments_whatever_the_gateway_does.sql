@@ -46,6 +46,16 @@ CREATE INDEX payments_by_intent ON payments (intent_at);
 -- What was open before questions were asked is asked about now.
 UPDATE payments SET ask_at = clock_timestamp() WHERE state IN ('pending', 'unknown');
 
+-- What a payment buys, and for which wallet. `detail` is what its ledger entry bears.
+CREATE VIEW payments_buy AS
+SELECT p.account_id, p.reference, p.kind, p.state, p.amount_minor, p.reversed_minor, p.taken_back_milli,
+       coalesce(t.service, b.service) AS service,
+       coalesce(t.quantity_milli, b.quantity_milli) AS quantity_milli,
+       p.kind || ':' || coalesce(p.topup_id, p.purchase_id) AS detail
+  FROM payments p
+  LEFT JOIN topups t ON t.account_id = p.account_id AND t.topup_id = p.topup_id
+  LEFT JOIN purchases b ON b.account_id = p.account_id AND b.purchase_id = p.purchase_id;
+
 -- V1: refunds and disputes, each once. The credits of an open dispute are held (wallets.held_milli counts them).
 CREATE TABLE reversals (
     account_id       bigint      NOT NULL,

@@ -87,23 +87,28 @@ macro_rules! questions {
 }
 
 /// Every check, in the order of the rules.
-const QUESTIONS: [Question; 17] = questions! {
+const QUESTIONS: [Question; 22] = questions! {
     "A1" "every balance is the sum of its ledger entries" OpenSince "a1_balances",
-    "A1" "credits held are what open holds have left" Nothing "a1_holds",
+    "A1" "credits held are what open batches and disputes hold" Nothing "a1_holds",
     "A1" "ledger entries can't be changed or deleted" Nothing "a1_append_only",
     "A2" "the two ends of every transfer sum to zero" OpenSince "a2_transfers",
-    "A2" "every credit from a card is what a succeeded payment paid for" OpenSince "a2_credits",
-    "A2" "every succeeded top-up has brought its credits" OpenSince "a2_succeeded",
-    "A3" "a top-up is captured at most once" Nothing "a3_captures",
+    "A2" "every credit that was paid for is what a succeeded payment paid for" OpenSince "a2_credits",
+    "A2" "every succeeded top-up and purchase has brought its credits" OpenSince "a2_succeeded",
+    "A2" "credits taken back are in proportion to the money given back" Nothing "a2_reversals",
+    "A2" "every reversal has taken its credits back, once" OpenSince "a2_taken_back",
+    "A3" "what is paid for is captured at most once, under one reference" Nothing "a3_captures",
     "A3" "a wallet has at most one open top-up, the one that it names" Nothing "a3_one_open",
     "A3" "card top-ups of an account are the spacing apart" CardSpacing "a3_spacing",
     "A3" "an account's claim on spacing is held by what is with the gateway" Nothing "a3_claims",
     "A4" "every ledger entry has its wallet" OpenSince "a4_entries",
     "A4" "no message waits to be published for long" OutboxWaitMax "a4_outbox",
-    "A5" "every settled top-up has its notices, by both channels" Nothing "a5_notices",
+    "A5" "every settled top-up and purchase has its notices, by both channels" Nothing "a5_notices",
+    "A5" "every reversal has its notices, every dispute and parked payment its alert" Nothing "a5_alerts",
     "A5" "every notice is about something that happened" Nothing "a5_causes",
     "A5" "every failure that had to disable has disabled" FailuresToDisable "a5_disabled",
-    "A6" "nothing is charged after auto top-up was disabled" Nothing "a6_charges",
+    "A5" "every reversal has disabled card auto top-up" Nothing "a5_reversed",
+    "A6" "nothing is charged, first or again, after auto top-up was disabled" Nothing "a6_charges",
+    "A6" "every charge, first or again, was decided on under the wallet's lock" Nothing "a6_submissions",
     "A6" "no payment is without a top-up that is as far as it" Nothing "a6_payments",
 };
 

@@ -5,7 +5,7 @@ use crate::rows;
 use crate::transaction::Tx;
 use std::collections::{BTreeMap, BTreeSet};
 use topup_rules::account::Wallet;
-use topup_rules::ids::WalletKey;
+use topup_rules::ids::{AccountId, WalletKey};
 
 /// Locks wallets in their order, and reads them as they then are. What is missing is left out.
 pub(crate) async fn wallets(
@@ -26,6 +26,22 @@ pub(crate) async fn wallets(
         rows::WALLET_COLUMNS
     );
     tx.query(&sql, &[&accounts, &services])
+        .await?
+        .iter()
+        .map(|row| rows::wallet(row).map(|wallet| (wallet.key, wallet)))
+        .collect()
+}
+
+/// Locks all the wallets that an account has, in their order.
+pub(crate) async fn wallets_of(
+    tx: &Tx,
+    account: AccountId,
+) -> Result<BTreeMap<WalletKey, Wallet>, StoreError> {
+    let sql = format!(
+        "SELECT {} FROM wallets w WHERE w.account_id = $1 ORDER BY w.service FOR UPDATE",
+        rows::WALLET_COLUMNS
+    );
+    tx.query(&sql, &[&account.get()])
         .await?
         .iter()
         .map(|row| rows::wallet(row).map(|wallet| (wallet.key, wallet)))

@@ -5,8 +5,12 @@ WITH charged AS (
            (SELECT min(s.settled_at) FROM topup_steps s
              WHERE s.account_id = p.account_id AND s.topup_id = p.topup_id AND s.state IN ('succeeded', 'failed')) AS settled_at
       FROM payments p
-     -- what never reached the gateway was no charge
-     WHERE NOT (p.state = 'failed' AND p.settled_by IS NULL)
+     WHERE p.kind = 'topup'
+       -- what never reached the gateway was no charge
+       AND NOT (p.state = 'failed' AND p.settled_by IS NULL)
+       -- nor was it one, as far as anybody could know, while the gateway said that it had none of it
+       AND NOT EXISTS (SELECT FROM topup_steps s
+                        WHERE s.account_id = p.account_id AND s.topup_id = p.topup_id AND s.state = 'skipped')
 ), paired AS (
     SELECT *,
            lag(reference) OVER account AS earlier,

@@ -1,8 +1,14 @@
-SELECT format('top-up %s of account %s %s, and %s notices say so instead of 2', t.topup_id, t.account_id, t.state,
-              count(n.notification_id)) AS violation
-  FROM topups t
-  LEFT JOIN notices n ON n.account_id = t.account_id
-        AND n.cause = 'topup:' || t.topup_id || CASE t.state WHEN 'failed' THEN ':failed' ELSE ':succeeded' END
- WHERE t.state IN ('succeeded', 'failed', 'reversed')
- GROUP BY t.account_id, t.topup_id
+WITH settled AS (
+    SELECT account_id, 'topup:' || topup_id || CASE state WHEN 'failed' THEN ':failed' ELSE ':succeeded' END AS cause
+      FROM topups
+     WHERE state IN ('succeeded', 'failed', 'reversed')
+     UNION ALL
+    SELECT account_id, detail || CASE state WHEN 'failed' THEN ':failed' ELSE ':succeeded' END
+      FROM payments_buy
+     WHERE kind = 'purchase' AND state IN ('succeeded', 'failed', 'reversed')
+)
+SELECT format('%s of account %s is told by %s notices instead of 2', s.cause, account_id, count(n.notification_id)) AS violation
+  FROM settled s
+  LEFT JOIN notices n USING (account_id, cause)
+ GROUP BY account_id, s.cause
 HAVING count(DISTINCT n.channel) <> 2 OR count(n.notification_id) <> 2
