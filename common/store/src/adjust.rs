@@ -201,15 +201,18 @@ async fn move_in(
         return Ok(Moved::Refused(AdjustRefusal::NoWallet(to)));
     };
     let detail = by_hand.detail("move");
-    let received = Entry {
-        wallet: to,
-        kind: ledger::TRANSFER_IN,
-        credits,
-        detail: &detail,
-        at: by_hand.at,
-    };
-    if ledger::is_posted(tx, &received).await? {
-        return Ok(Moved::AlreadyDone);
+    // One act goes one way: it is done whichever of the two has received by it.
+    for wallet in [to, from] {
+        let received = Entry {
+            wallet,
+            kind: ledger::TRANSFER_IN,
+            credits,
+            detail: &detail,
+            at: by_hand.at,
+        };
+        if ledger::is_posted(tx, &received).await? {
+            return Ok(Moved::AlreadyDone);
+        }
     }
     match leave(giver, credits) {
         Leave::Refused { missing } => return Ok(Moved::Refused(AdjustRefusal::TooLittle { from, missing })),
