@@ -18,7 +18,7 @@ pub enum NoticeState {
     Queued,
     /// The provider has taken it.
     Sent,
-    /// The account has no number or address for this channel (N3).
+    /// There is no number or address for this channel (N3).
     Skipped,
     /// Given up after the last try (N2); a person can start it again.
     Parked,
@@ -142,6 +142,19 @@ impl Store {
         detail: &str,
     ) -> Result<bool, StoreError> {
         self.end_notice(account, id, NoticeState::Parked, detail).await
+    }
+
+    /// There is nobody to send it to, which `detail` says; no error. `false` where it was sent or skipped before.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn notice_skipped(
+        &self,
+        account: AccountId,
+        id: Uuid,
+        detail: &str,
+    ) -> Result<bool, StoreError> {
+        self.end_notice(account, id, NoticeState::Skipped, detail).await
     }
 
     /// Guarded: what is sent or skipped stays so, and what is parked can still be sent.

@@ -21,6 +21,9 @@ pub type SetupFailure = Box<dyn std::error::Error + Send + Sync>;
 /// The worker's name, and its queue's.
 pub const NAME: &str = "notifications";
 
+/// Why an alert went nowhere.
+const NO_OPERATORS: &str = "TOPUP__OPERATORS__EMAIL is not set";
+
 /// Sends notices.
 #[derive(Debug)]
 pub struct NotificationsHandler {
@@ -82,6 +85,25 @@ impl NotificationsHandler {
         }
     }
 
+    /// N3: nobody can be told. Of the operators' alerts that is a setting; of an account holder's notice it is news,
+    /// since one without number or address is not sent on its way.
+    async fn nowhere(&self, message: &Notification, notice: &NoticeRow) -> Result<Outcome, Failure> {
+        if notice.template != Template::OperatorAlert {
+            let reason = format!("there is nowhere to send this {} to", notice.channel);
+            return self.park(message, reason).await;
+        }
+        tracing::warn!(
+            account.id = message.account_id.get(),
+            "an alert has no operators' address to go to"
+        );
+        self.store
+            .notice_skipped(message.account_id, message.notification_id, NO_OPERATORS)
+            .await?;
+        metrics::counter!("topup_notices_total", "channel" => notice.channel.as_str(), "outcome" => "skipped")
+            .increment(1);
+        Ok(Outcome::Done)
+    }
+
     async fn park(&self, message: &Notification, reason: String) -> Result<Outcome, Failure> {
         self.store
             .notice_parked(message.account_id, message.notification_id, &reason)
@@ -110,12 +132,7 @@ impl Handler for NotificationsHandler {
             NoticeState::Queued | NoticeState::Parked => {}
         }
         let Some(to) = self.recipient(&notice) else {
-            return self
-                .park(
-                    message,
-                    format!("there is nowhere to send this {} to", notice.channel),
-                )
-                .await;
+            return self.nowhere(message, &notice).await;
         };
         let sent = match self.send(to, message, &notice).await {
             Ok(sent) => sent,

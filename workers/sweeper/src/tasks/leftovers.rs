@@ -1,19 +1,15 @@
-//! The sweeper's tasks. Each says how many rows or messages it dealt with.
+//! What got lost on the way, and is called again.
 
 use anyhow::{Context as _, Result};
 use jiff::SignedDuration;
 use topup_rules::retry::{NextTry, RetryPolicy};
-use topup_rules::sends::OpenWindow;
-use topup_rules::topup::TopupState;
 use topup_runtime::Process;
-use topup_store::{LEDGER_DAYS_AHEAD, OutboxMessage};
+use topup_store::OutboxMessage;
 
 /// How much longer than the longest call a charge may be left alone.
 const CHARGE_MARGIN: SignedDuration = SignedDuration::from_secs(60);
 /// How much longer than all its tries together a notice may be left alone.
 const NOTICE_MARGIN: SignedDuration = SignedDuration::from_mins(10);
-/// Wallets out of step that are told of in one sweep, at most.
-const OUT_OF_STEP_MAX: i64 = 20;
 
 /// Rows that their worker did not get to publish: it was killed, or the broker was away.
 pub(crate) async fn outbox(process: &Process) -> Result<u64> {
@@ -76,70 +72,6 @@ fn longest_trying(policy: &RetryPolicy) -> SignedDuration {
         NextTry::GiveUp => 0,
     });
     SignedDuration::from_secs(pauses_s.sum())
-}
-
-/// S5: holds whose time is over give back what they set aside.
-pub(crate) async fn holds(process: &Process) -> Result<u64> {
-    let limit = i64::from(process.settings.sweeper.rows_max);
-    let expired = process
-        .store
-        .expire_holds(limit)
-        .await
-        .context("expiring holds")?;
-    Ok(expired as u64)
-}
-
-/// S4: partitions for the days to come; days that left the open window are closed, their sums carried forward.
-pub(crate) async fn partitions(process: &Process) -> Result<u64> {
-    let rules = &process.settings.rules;
-    let window = OpenWindow {
-        back: rules.window_back,
-        ahead: rules.window_ahead,
-    };
-    let made = process
-        .store
-        .ensure_partitions(&window, LEDGER_DAYS_AHEAD)
-        .await
-        .context("making partitions")?;
-    let closed = process.store.close_days(&window).await.context("closing days")?;
-    Ok((made.len() + closed.len()) as u64)
-}
-
-/// What an operator watches: how much waits, and for how long.
-pub(crate) async fn gauges(process: &Process) -> Result<u64> {
-    let (rows, oldest_s) = process
-        .store
-        .outbox_backlog()
-        .await
-        .context("measuring the outbox")?;
-    metrics::gauge!("topup_outbox_rows").set(rows as f64);
-    metrics::gauge!("topup_outbox_oldest_seconds").set(oldest_s);
-    let open = process
-        .store
-        .open_topups_by_state()
-        .await
-        .context("counting open top-ups")?;
-    for state in TopupState::ALL.iter().filter(|state| state.is_open()) {
-        let found = open.iter().find(|o| o.state == *state);
-        let (count, oldest_s) = found.map_or((0, 0), |o| (o.count, o.oldest_age_s));
-        metrics::gauge!("topup_topups_open", "state" => state.as_str()).set(count as f64);
-        metrics::gauge!("topup_topups_open_oldest_seconds", "state" => state.as_str()).set(oldest_s as f64);
-    }
-    for wallet in process
-        .store
-        .wallets_out_of_step(OUT_OF_STEP_MAX)
-        .await
-        .context("comparing wallets and top-ups")?
-    {
-        tracing::error!(
-            account.id = wallet.wallet.account.get(),
-            service = wallet.wallet.service.as_str(),
-            named = ?wallet.named,
-            open = ?wallet.open,
-            "a wallet and its top-ups say different things of what is open"
-        );
-    }
-    Ok(0)
 }
 
 #[cfg(test)]

@@ -1,0 +1,101 @@
+//! Once a day: yesterday's payments against the gateway's list.
+//!
+//! The database knows which days are done, so that of several sweepers, or after a restart, mostly one does it; twice
+//! does no harm.
+
+use crate::reconcile::{ReconcileError, Reconciled, reconcile};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+use topup_gateways::payment::PaymentGateway;
+use topup_runtime::Process;
+use tracing::{error, info, warn};
+
+/// How often it is looked whether a day is to be compared; the first time so long after the start.
+const LOOK_EVERY: Duration = Duration::from_secs(300);
+
+/// Compares until the process is to stop. A comparison under way is dropped then, and changes nothing.
+pub(crate) async fn run(process: &Process, gateway: &PaymentGateway) {
+    loop {
+        tokio::select! {
+            () = process.shutdown.requested() => return,
+            () = look_in_time(process, gateway) => {}
+        }
+    }
+}
+
+async fn look_in_time(process: &Process, gateway: &PaymentGateway) {
+    tokio::time::sleep(LOOK_EVERY).await;
+    match look(process, gateway).await {
+        Ok(None) => {}
+        Ok(Some(reconciled)) => {
+            tell(&reconciled);
+            process.outbox.send(reconciled.outbox);
+        }
+        Err(failed) => {
+            metrics::counter!("topup_reconciliation_failures_total").increment(1);
+            error!(error = %failed, "yesterday could not be compared with the gateway's list; it is tried again");
+        }
+    }
+}
+
+async fn look(process: &Process, gateway: &PaymentGateway) -> Result<Option<Reconciled>, ReconcileError> {
+    let settings = &process.settings;
+    let now = process.store.now().await?;
+    let Some(day) = last_day(now, settings.sweeper.reconcile_after, &settings.rules.time_zone) else {
+        return Ok(None);
+    };
+    if process.store.reconciliation(gateway.name(), day).await?.is_some() {
+        return Ok(None);
+    }
+    reconcile(&process.store, gateway, settings, day).await.map(Some)
+}
+
+/// The last day that ended at least `grace` ago.
+fn last_day(now: Timestamp, grace: SignedDuration, time_zone: &TimeZone) -> Option<Date> {
+    let then = now.checked_sub(grace).ok()?;
+    then.to_zoned(time_zone.clone()).date().yesterday().ok()
+}
+
+fn tell(reconciled: &Reconciled) {
+    let found = &reconciled.found;
+    let settling = found.differences.iter().filter(|it| it.is_settling).count();
+    let for_a_person = found.differences.len() - settling;
+    metrics::gauge!("topup_reconciliation_for_a_person").set(for_a_person as f64);
+    info!(
+        day = %found.day,
+        transactions = found.transactions,
+        matched = found.matched,
+        foreign = found.foreign,
+        settling,
+        for_a_person,
+        "compared with the gateway's list"
+    );
+    if found.needs_a_person() {
+        warn!(
+            day = %found.day,
+            for_a_person,
+            "a person has to look at payments: `fleetctl reconcile` shows them"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_compared_when_it_has_been_over_for_a_while() {
+        let johannesburg = TimeZone::get("Africa/Johannesburg").unwrap();
+        let grace = SignedDuration::from_hours(2);
+        let day_at = |now: &str| {
+            last_day(now.parse().unwrap(), grace, &johannesburg)
+                .unwrap()
+                .to_string()
+        };
+        // Midnight is at 22:00 UTC there.
+        assert_eq!(day_at("2026-11-22T23:59:59Z"), "2026-11-21");
+        assert_eq!(day_at("2026-11-23T00:00:00Z"), "2026-11-22");
+    }
+}

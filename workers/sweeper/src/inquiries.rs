@@ -1,0 +1,223 @@
+//! C8: asks the gateway what became of payments whose outcome nobody knows, in a loop of its own, so that neither a
+//! slow sweep delays a question nor a slow gateway a sweep.
+//!
+//! Nothing is open during a call. Taking a payment up puts its next question off for longer than a call takes, so no
+//! other process asks at the same time, and a process that dies in the middle is asked again for. What an answer means
+//! is decided by the rules; where it is a verdict, it goes to `payment-results` like any other. Left out: charging.
+
+use crate::line::Line;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use topup_gateways::payment::{PaymentGateway, Verified};
+use topup_rules::ids::Reference;
+use topup_rules::inquiries::{AfterInquiry, InquiryPolicy, Told};
+use topup_rules::lines::CallClass;
+use topup_runtime::Process;
+use topup_store::{GatewayCall, Inquired, InquiryEnd, StoreError};
+use tracing::{debug, error, info, warn};
+
+/// How often it is looked for payments that are due.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long leave for one call is waited for; then the payment's turn comes again later.
+const LEAVE_MAX: Duration = Duration::from_secs(30);
+/// How much longer than leave and call a payment is nobody else's to ask about.
+const LEASE_MARGIN: Duration = Duration::from_secs(30);
+/// How much longer than the longest call a charge without an answer may be left alone.
+const CHARGE_MARGIN: Duration = Duration::from_secs(60);
+/// How long questions under way may take when the process ends. One that is dropped is asked again.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
+
+/// Asks until the process is to stop.
+pub(crate) async fn run(process: &Process, gateway: &PaymentGateway) {
+    let asker = Asker::new(process, gateway);
+    let part = process.health.part("inquiries");
+    let mut asking = FuturesUnordered::new();
+    let mut looks = interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Whether the last look found as many as there was room for.
+    let mut are_more = false;
+    loop {
+        let is_time = tokio::select! {
+            () = process.shutdown.requested() => break,
+            Some(()) = asking.next(), if !asking.is_empty() => are_more && asking.len() <= asker.at_once / 2,
+            _ = looks.tick() => true,
+        };
+        let room = asker.at_once.saturating_sub(asking.len());
+        if !is_time || room == 0 {
+            continue;
+        }
+        match asker.due(room).await {
+            Ok(due) => {
+                part.ready();
+                are_more = due.len() == room;
+                asking.extend(due.into_iter().map(|inquired| asker.ask(inquired)));
+            }
+            Err(failed) => {
+                are_more = false;
+                part.not_ready(failed.to_string());
+                error!(error = %failed, "no payment could be asked about; the next look tries again");
+            }
+        }
+    }
+    let _dropped = timeout(LAST_WORDS_MAX, asking.collect::<Vec<()>>()).await;
+}
+
+/// What asking needs.
+struct Asker<'a> {
+    process: &'a Process,
+    gateway: &'a PaymentGateway,
+    line: Line<'a>,
+    policy: InquiryPolicy,
+    call_max: Duration,
+    at_once: usize,
+}
+
+impl<'a> Asker<'a> {
+    fn new(process: &'a Process, gateway: &'a PaymentGateway) -> Self {
+        let settings = &process.settings;
+        Self {
+            process,
+            gateway,
+            line: Line {
+                store: &process.store,
+                gateway: gateway.name(),
+                class: CallClass::Verify,
+                policy: settings.line_policy(CallClass::Verify),
+            },
+            policy: settings.inquiry_policy(),
+            call_max: settings.paystack.timeout,
+            at_once: usize::from(settings.inquiries.at_once),
+        }
+    }
+
+    /// Payments that are due, each this process's alone until its lease is over.
+    async fn due(&self, room: usize) -> Result<Vec<Inquired>, StoreError> {
+        let signed = |duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+        let lease = self
+            .call_max
+            .saturating_add(LEAVE_MAX)
+            .saturating_add(LEASE_MARGIN);
+        let charging = self.call_max.saturating_add(CHARGE_MARGIN);
+        let limit = i64::try_from(room).unwrap_or(i64::MAX);
+        self.process
+            .store
+            .due_inquiries(signed(lease), signed(charging), limit)
+            .await
+    }
+
+    /// One question, from leave to what follows from the answer. What fails on the way is asked again.
+    async fn ask(&self, inquired: Inquired) {
+        match self.line.leave(LEAVE_MAX).await {
+            Ok(true) => {}
+            Ok(false) => return count("put-off"),
+            Err(failed) => return put_off(&inquired, &failed),
+        }
+        let call = GatewayCall {
+            started_at: Timestamp::now(),
+        };
+        let end = self.question(&inquired).await;
+        let recorded = self
+            .process
+            .store
+            .record_inquiry(&inquired, call, &end, &self.policy)
+            .await;
+        match recorded {
+            Ok((after, outbox)) => {
+                self.process.outbox.send(outbox);
+                tell(&inquired, &end, after.as_ref());
+            }
+            Err(failed) => put_off(&inquired, &failed),
+        }
+    }
+
+    /// Asks, with nothing open.
+    async fn question(&self, inquired: &Inquired) -> InquiryEnd {
+        if inquired.gateway != self.gateway.name() || inquired.mode != self.gateway.mode() {
+            // Another gateway, or this one with a key of the other mode, knows none of it; that must not have it
+            // submitted again.
+            return InquiryEnd {
+                told: Told::NoVerdict,
+                detail: Some(format!(
+                    "it was asked for at {} in {} mode, which the settings don't name any more",
+                    inquired.gateway, inquired.mode
+                )),
+                result: None,
+            };
+        }
+        let verified = self.gateway.verify(&inquired.reference).await;
+        if let Err(failed) = self.line.ended(verified.call_end()).await {
+            warn!(error = %failed, "the line to the gateway did not learn how a call ended");
+        }
+        end(verified, self.gateway, &inquired.reference)
+    }
+}
+
+fn end(verified: Verified, gateway: &PaymentGateway, reference: &Reference) -> InquiryEnd {
+    let detail = match &verified {
+        Verified::Answered(answer) => answer.reason.clone(),
+        Verified::NotKnown => None,
+        Verified::Unknown { reason, end: _ } => Some(reason.clone()),
+        Verified::OurTrouble(trouble) => Some(trouble.reason.clone()),
+    };
+    InquiryEnd {
+        told: verified.told(),
+        detail,
+        result: verified.into_result(gateway, reference),
+    }
+}
+
+/// What could not be asked, or written down, is asked again when the lease is over.
+fn put_off(inquired: &Inquired, failed: &StoreError) {
+    count("put-off");
+    warn!(
+        payment.reference = inquired.reference.as_str(),
+        error = %failed,
+        "a question to the gateway came to nothing; it is asked again"
+    );
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("topup_inquiries_total", "outcome" => outcome).increment(1);
+}
+
+fn tell(inquired: &Inquired, end: &InquiryEnd, after: Option<&AfterInquiry>) {
+    count(match end.told {
+        Told::Verdict(status) => status.as_str(),
+        Told::NotKnown => "not-known",
+        Told::NoVerdict => "unknown",
+        Told::OurTrouble { .. } => "our-trouble",
+    });
+    let reference = inquired.reference.as_str();
+    let detail = end.detail.as_deref();
+    match after {
+        None => debug!(payment.reference = reference, "settled while it was asked about"),
+        Some(AfterInquiry::Settle { .. }) => {
+            info!(
+                payment.reference = reference,
+                detail, "the gateway knows how a payment stands"
+            );
+        }
+        Some(AfterInquiry::AskAgain { at }) => {
+            debug!(payment.reference = reference, detail, ask_at = %at, "asked again later");
+        }
+        Some(AfterInquiry::SubmitAgain) => {
+            warn!(
+                payment.reference = reference,
+                "the gateway does not know a payment: its top-up decides again"
+            );
+        }
+        Some(AfterInquiry::NeverCharged | AfterInquiry::NotPaidInTime) => {
+            info!(payment.reference = reference, "a purchase was not paid");
+        }
+        Some(AfterInquiry::Park) => {
+            metrics::counter!("topup_payments_parked_total").increment(1);
+            error!(
+                payment.reference = reference,
+                detail, "nobody can say how a payment ended: a person has to find out"
+            );
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What an operator watches.
+
+use anyhow::{Context as _, Result};
+use topup_rules::topup::TopupState;
+use topup_runtime::Process;
+
+/// Wallets out of step that are told of in one sweep, at most.
+const OUT_OF_STEP_MAX: i64 = 20;
+
+/// What an operator watches: how much waits, and for how long.
+pub(crate) async fn measure(process: &Process) -> Result<u64> {
+    let (rows, oldest_s) = process
+        .store
+        .outbox_backlog()
+        .await
+        .context("measuring the outbox")?;
+    metrics::gauge!("topup_outbox_rows").set(rows as f64);
+    metrics::gauge!("topup_outbox_oldest_seconds").set(oldest_s);
+    let open = process
+        .store
+        .open_topups_by_state()
+        .await
+        .context("counting open top-ups")?;
+    for state in TopupState::ALL.iter().filter(|state| state.is_open()) {
+        let found = open.iter().find(|o| o.state == *state);
+        let (count, oldest_s) = found.map_or((0, 0), |o| (o.count, o.oldest_age_s));
+        metrics::gauge!("topup_topups_open", "state" => state.as_str()).set(count as f64);
+        metrics::gauge!("topup_topups_open_oldest_seconds", "state" => state.as_str()).set(oldest_s as f64);
+    }
+    for wallet in process
+        .store
+        .wallets_out_of_step(OUT_OF_STEP_MAX)
+        .await
+        .context("comparing wallets and top-ups")?
+    {
+        tracing::error!(
+            account.id = wallet.wallet.account.get(),
+            service = wallet.wallet.service.as_str(),
+            named = ?wallet.named,
+            open = ?wallet.open,
+            "a wallet and its top-ups say different things of what is open"
+        );
+    }
+    Ok(0)
+}

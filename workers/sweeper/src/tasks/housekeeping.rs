@@ -1,0 +1,33 @@
+//! What the passing of time changes in the database itself.
+
+use anyhow::{Context as _, Result};
+use topup_rules::sends::OpenWindow;
+use topup_runtime::Process;
+use topup_store::LEDGER_DAYS_AHEAD;
+
+/// S5: holds whose time is over give back what they set aside.
+pub(crate) async fn holds(process: &Process) -> Result<u64> {
+    let limit = i64::from(process.settings.sweeper.rows_max);
+    let expired = process
+        .store
+        .expire_holds(limit)
+        .await
+        .context("expiring holds")?;
+    Ok(expired as u64)
+}
+
+/// S4: partitions for the days to come; days that left the open window are closed, their sums carried forward.
+pub(crate) async fn partitions(process: &Process) -> Result<u64> {
+    let rules = &process.settings.rules;
+    let window = OpenWindow {
+        back: rules.window_back,
+        ahead: rules.window_ahead,
+    };
+    let made = process
+        .store
+        .ensure_partitions(&window, LEDGER_DAYS_AHEAD)
+        .await
+        .context("making partitions")?;
+    let closed = process.store.close_days(&window).await.context("closing days")?;
+    Ok((made.len() + closed.len()) as u64)
+}
