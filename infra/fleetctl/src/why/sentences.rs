@@ -91,6 +91,11 @@ pub(super) fn sentence(fact: &Fact, numbered: &Numbered) -> String {
             );
             notice(&what, *state, detail.as_deref(), *ended_at)
         }
+        Fact::Bought { .. }
+        | Fact::Paid { .. }
+        | Fact::Disputed { .. }
+        | Fact::DisputeWon { .. }
+        | Fact::Reversed { .. } => fact.to_string(),
         Fact::Stands { .. } => stands(fact, numbered),
     }
 }
