@@ -45,10 +45,10 @@ fn longest() -> Vec<(Template, Json)> {
                "balance": "-123456.5", "disabled": true, "method": "transfer", "who": who,
                "main_account": "100000000000001", "account": "100000000000002", "has": "999999.999"})
     };
-    let failed = |disabled: bool| {
+    let failed = |disabled: bool, decline: Option<&str>| {
         json!({"service": "whatsapp", "credits": "1000000", "amount": "ZAR 9999999.99", "balance": "-123456.5",
                "reason": "Your bank has declined this transaction, please contact them or use another card",
-               "disabled": disabled, "method": "card", "card_last4": "4081"})
+               "disabled": disabled, "method": "card", "card_last4": "4081", "decline": decline})
     };
     vec![
         (
@@ -60,8 +60,11 @@ fn longest() -> Vec<(Template, Json)> {
             Template::TopupSucceeded,
             json!({"service": "whatsapp", "credits": "1000000", "balance": "1123456.999", "method": "transfer"}),
         ),
-        (Template::TopupFailed, failed(true)),
-        (Template::TopupFailed, failed(false)),
+        (Template::TopupFailed, failed(true, None)),
+        (Template::TopupFailed, failed(true, Some("never-again"))),
+        (Template::TopupFailed, failed(true, Some("needs-customer"))),
+        (Template::TopupFailed, failed(true, Some("another-day"))),
+        (Template::TopupFailed, failed(false, None)),
         (Template::TopupFailed, transfer("sub")),
         (Template::TopupFailed, transfer("main")),
         (
@@ -170,6 +173,59 @@ automatically; nobody reads replies to it.
 }
 
 #[test]
+fn c7_the_holder_of_a_refused_card_is_told_what_helps() {
+    for (decline, by_sms, by_mail) in [
+        (
+            "never-again",
+            "Please add a new card.",
+            "This card can't be charged any more. Please register another card and switch automatic top-up on again in \
+             your account.",
+        ),
+        (
+            "needs-customer",
+            "Please ask your bank.",
+            "Your bank wants to hear from you before it lets the card pay. Ask it to allow such payments, or buy \
+             credits by hand once and confirm the payment when your bank asks you to. Then switch automatic top-up on \
+             again in your account, or use another card.",
+        ),
+        (
+            "another-day",
+            "Another day may work.",
+            "The same card can be tried again another day: see that there is enough money behind it and that its \
+             limits allow the payment. Then switch automatic top-up on again in your account, or use another card.",
+        ),
+    ] {
+        let mut values = declined();
+        values["decline"] = json!(decline);
+        assert_eq!(
+            sms(Template::TopupFailed, values.clone()),
+            format!(
+                "Example SMS: SMS top-up failed: card ending 4081 not charged (Insufficient Funds). \
+                 Auto top-up is off. Balance: 88.5. {by_sms}"
+            )
+        );
+        let (_, text, _) = mail(Template::TopupFailed, values);
+        assert!(text.contains(by_mail), "{text}");
+    }
+}
+
+#[test]
+fn v1_a_reversal_and_an_expiring_card_read_well() {
+    let reversed = json!({"service": "sms", "credits": "250", "amount": "ZAR 100.00", "balance": "-12.5",
+                          "reference": "topup-1-a"});
+    assert_eq!(
+        sms(Template::PaymentReversed, reversed),
+        "Example SMS: Your payment of ZAR 100.00 was given back, so 250 SMS credits were taken off. Balance: -12.5. \
+         Card auto top-up is off. https://example.org/account"
+    );
+    assert_eq!(
+        sms(Template::CardExpiring, json!({"expires": "12/2026"})),
+        "Example SMS: Your card expires 12/2026. Please register your new card, so that automatic top-ups go on. \
+         https://example.org/account"
+    );
+}
+
+#[test]
 fn the_short_messages_read_well() {
     for (template, values, wanted) in [
         (
@@ -225,7 +281,7 @@ fn every_mail_is_whole_and_says_the_same_in_both_parts() {
             "lang=\"en\"",
             "</html>",
             "Example SMS",
-            subject.as_str(),
+            &subject.replace('/', "&#x2f;"),
         ] {
             assert!(html.contains(wanted), "{wanted} in {html}");
         }
@@ -235,7 +291,8 @@ fn every_mail_is_whole_and_says_the_same_in_both_parts() {
                 .split_once(": ")
                 .map_or(line, |(label, _)| label)
                 .replace('&', "&amp;")
-                .replace('\'', "&#x27;");
+                .replace('\'', "&#x27;")
+                .replace('/', "&#x2f;");
             assert!(
                 html.contains(&shown),
                 "{shown:?} of the text is not in the HTML part"

@@ -5,16 +5,16 @@ use jiff::{Timestamp, tz::TimeZone};
 use topup_rules::account::Method;
 use topup_rules::caps::cap_periods;
 use topup_rules::credits::Credits;
-use topup_rules::ids::{AccountId, Service, WalletKey};
+use topup_rules::ids::{AccountId, Reference, Service, WalletKey};
 use topup_rules::message::DeclineClass;
 use topup_rules::money::Money;
-use topup_rules::notices::{self, NoticeDraft};
+use topup_rules::notices::{self, Alarmed, Bought, ExpiringCard, NoticeDraft, TakenBack};
 use topup_rules::topup::{Topup, TopupState};
 use topup_rules::wake::{SkipReason, WakeFailure};
 
 fn topup(method: Method, price: Option<Money>) -> Topup {
     Topup {
-        id: "0193b6a0-0000-7000-8000-000000000001".parse().expect("a UUID"),
+        id: uuid(),
         wallet: WalletKey {
             account: account(1002),
             service: Service::Whatsapp,
@@ -36,6 +36,67 @@ fn rand(amount_minor: i64) -> Money {
     Money::new(amount_minor, "ZAR".parse().expect("a currency"))
 }
 
+/// Every class of refusal, and none.
+fn declines() -> impl Iterator<Item = Option<DeclineClass>> {
+    DeclineClass::ALL.iter().copied().map(Some).chain([None])
+}
+
+fn uuid() -> uuid::Uuid {
+    "0193b6a0-0000-7000-8000-000000000001".parse().expect("a UUID")
+}
+
+fn of_purchases_and_payments() -> Vec<NoticeDraft> {
+    let wallet = WalletKey {
+        account: account(100_000_000_000_001),
+        service: Service::Whatsapp,
+    };
+    let balance = Credits::from_milli(-1_123_456_999);
+    let reference = Reference::of_purchase(wallet.account, uuid());
+    let alarmed = |topup| Alarmed {
+        account: wallet.account,
+        reference: &reference,
+        topup,
+    };
+    let taken = TakenBack {
+        wallet,
+        reference: &reference,
+        reversal_id: "refund-3018284",
+        amount: rand(999_999_999),
+        credits: Credits::from_milli(1_000_000_000),
+    };
+    let mut drafts = vec![
+        notices::payment_reversed(&taken, balance),
+        notices::payment_parked(
+            &alarmed(Some(uuid())),
+            "The gateway was asked for 24 h and knows nothing.",
+        ),
+        notices::dispute_opened(&alarmed(None), "dispute-358949", rand(999_999_999), balance),
+    ];
+    for (last4, name, tax_minor) in [(Some("4081"), Some("Example Ltd"), 130_434), (None, None, 0)] {
+        let bought = Bought {
+            id: uuid(),
+            wallet,
+            quantity: Credits::from_milli(1_000_000_000),
+            amount: rand(999_999_999),
+            tax_minor,
+            reference: &reference,
+            card_last4: last4,
+            billing_name: name,
+        };
+        drafts.push(notices::purchase_succeeded(&bought, balance));
+        drafts.extend(
+            declines().map(|decline| notices::purchase_failed(&bought, "Insufficient Funds", decline)),
+        );
+        drafts.push(notices::card_expiring(&ExpiringCard {
+            account: wallet.account,
+            id: uuid(),
+            last4,
+            expires_on: jiff::civil::date(2026, 12, 31),
+        }));
+    }
+    drafts
+}
+
 fn drafts() -> Vec<NoticeDraft> {
     let balance = Credits::from_milli(-88_500);
     let by_card = topup(Method::Card, Some(rand(35_247)));
@@ -50,7 +111,7 @@ fn drafts() -> Vec<NoticeDraft> {
         for topup in [&by_card, &unpriced, &transfer] {
             drafts.push(notices::topup_succeeded(topup, balance, last4));
             for disabled in [true, false] {
-                for decline in DeclineClass::ALL.iter().copied().map(Some).chain([None]) {
+                for decline in declines() {
                     drafts.push(notices::topup_failed(
                         topup, balance, "Declined", decline, disabled, last4,
                     ));
@@ -80,7 +141,18 @@ fn drafts() -> Vec<NoticeDraft> {
     ] {
         drafts.extend(notices::cap_reached(&by_card, &skip, &periods));
     }
+    drafts.extend(of_purchases_and_payments());
     drafts
+}
+
+#[test]
+fn every_template_has_a_notice_of_the_rules() {
+    for template in Template::ALL {
+        assert!(
+            drafts().iter().any(|draft| draft.template == *template),
+            "{template}"
+        );
+    }
 }
 
 #[test]
