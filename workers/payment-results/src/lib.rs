@@ -1,13 +1,14 @@
 //! The worker of the queue `payment-results`: settles every payment, whoever tells its result: the charge's own
-//! answer, a webhook, a later question, a person.
+//! answer, a webhook, a later question, the daily comparison, a person.
 //!
-//! It alone credits wallets for payments and disables auto top-up for their failures. The same result may come
-//! any number of times, and results in any order. Deliberately absent: calls to the gateway.
+//! It alone credits wallets for payments, disables auto top-up for their failures, and takes back the credits of what
+//! was given back. The same result may come any number of times, and results in any order; one that has come before
+//! what it builds on is tried again. Deliberately absent: calls to the gateway.
 
 use topup_rules::message::PaymentResult;
 use topup_rules::topup::PaymentState;
 use topup_runtime::{Failure, Handler, Meta, Outbox, Outcome, Process};
-use topup_store::{Settled, SettlementPolicy, Store};
+use topup_store::{OutboxMessage, Settled, SettlementPolicy, Store};
 
 /// The worker's name, and its queue's.
 pub const NAME: &str = "payment-results";
@@ -31,8 +32,14 @@ impl PaymentResultsHandler {
             policy: SettlementPolicy {
                 card_spacing: rules.card_spacing,
                 failures_to_disable: rules.failures_to_disable,
+                inquiries: process.settings.inquiry_policy(),
             },
         }
+    }
+
+    fn done(&self, outbox: Vec<OutboxMessage>) -> Outcome {
+        self.outbox.send(outbox);
+        Outcome::Done
     }
 }
 
@@ -44,7 +51,7 @@ impl Handler for PaymentResultsHandler {
         metrics::counter!("topup_payments_settled_total", "outcome" => label(&settled)).increment(1);
         let reference = result.reference.as_str();
         let source = result.source.as_str();
-        let outcome = match settled {
+        match settled {
             Settled::Credited { late, outbox } => {
                 tracing::info!(
                     payment.reference = reference,
@@ -52,13 +59,11 @@ impl Handler for PaymentResultsHandler {
                     late,
                     "payment succeeded, wallet credited"
                 );
-                self.outbox.send(outbox);
-                Outcome::Done
+                Ok(self.done(outbox))
             }
             Settled::Failed { disabled, outbox } => {
                 tracing::warn!(payment.reference = reference, source, disabled, "payment failed");
-                self.outbox.send(outbox);
-                Outcome::Done
+                Ok(self.done(outbox))
             }
             Settled::StillOpen(state) => {
                 tracing::warn!(
@@ -67,16 +72,43 @@ impl Handler for PaymentResultsHandler {
                     state = state.as_str(),
                     "payment still open"
                 );
-                Outcome::Done
+                Ok(Outcome::Done)
+            }
+            Settled::Reversed { whole, outbox } => {
+                tracing::warn!(
+                    payment.reference = reference,
+                    source,
+                    whole,
+                    "payment given back, its credits taken back"
+                );
+                Ok(self.done(outbox))
+            }
+            Settled::Held { outbox } => {
+                tracing::warn!(
+                    payment.reference = reference,
+                    source,
+                    "payment disputed, its credits held"
+                );
+                Ok(self.done(outbox))
+            }
+            Settled::Released => {
+                tracing::info!(
+                    payment.reference = reference,
+                    source,
+                    "dispute won, credits released"
+                );
+                Ok(Outcome::Done)
             }
             Settled::Already(already) => {
                 tracing::debug!(payment.reference = reference, source, %already, "nothing new");
-                Outcome::Done
+                Ok(Outcome::Done)
             }
-            Settled::Misfit(misfit) => Outcome::park(misfit),
-            Settled::Missing => Outcome::park(format!("there is no payment with the reference {reference}")),
-        };
-        Ok(outcome)
+            Settled::Later(reason) => Ok(Outcome::Retry { reason }),
+            Settled::Misfit(misfit) => Ok(Outcome::park(misfit)),
+            Settled::Missing => Ok(Outcome::park(format!(
+                "there is no payment with the reference {reference}"
+            ))),
+        }
     }
 }
 
@@ -87,7 +119,11 @@ fn label(settled: &Settled) -> &'static str {
         Settled::Failed { .. } => "failed",
         Settled::StillOpen(PaymentState::Pending) => "pending",
         Settled::StillOpen(_) => "unknown",
+        Settled::Reversed { .. } => "reversed",
+        Settled::Held { .. } => "held",
+        Settled::Released => "released",
         Settled::Already(_) => "repeat",
+        Settled::Later(_) => "too-early",
         Settled::Misfit(_) => "misfit",
         Settled::Missing => "missing",
     }

@@ -3,8 +3,9 @@
 //!
 //! The message is a wake-up; the database decides (C3). A charge is made between two transactions, with nothing
 //! open: the intent is committed before, the answer after (C5). What the answer means for the wallet is decided
-//! by `payment-results` alone. Deliberately absent: trying a charge again in here (a delayed message does it),
-//! and asking the gateway about charges whose answer was lost.
+//! by `payment-results` alone. A gateway that is down, or takes no more calls this minute, is not called: the top-up
+//! waits, as it does for its moment (C9). Deliberately absent: trying a charge again in here (a delayed message does
+//! it), and asking the gateway about charges whose answer was lost (the sweeper's).
 
 mod policy;
 
@@ -15,9 +16,10 @@ use topup_gateways::payment::{ChargeRequest, Charged, PaymentGateway};
 use topup_rules::ids::WalletKey;
 use topup_rules::message::TopupRequested;
 use topup_rules::retry::RetryPolicy;
+use topup_rules::settle::PaidFor;
 use topup_rules::topup::TopupState;
 use topup_runtime::{Failure, Handler, Meta, Outbox, Outcome, Process, SettingsError};
-use topup_store::{Answer, ChargeIntent, GatewayCall, OutboxMessage, Store, TopupPolicy, Woken};
+use topup_store::{Answer, ChargeIntent, GatewayCall, LineEnd, OutboxMessage, Store, TopupPolicy, Woken};
 
 /// The worker's name, and its queue's.
 pub const NAME: &str = "topup-requested";
@@ -54,7 +56,9 @@ impl TopupRequestedHandler {
 
     /// C5: the intent is committed; nothing is open. Whatever comes of the call is written down, then published.
     async fn charge(&self, intent: &ChargeIntent) -> Result<Outcome, Failure> {
-        let started_at = Timestamp::now();
+        let call = GatewayCall {
+            started_at: Timestamp::now(),
+        };
         let code = SecretString::from(intent.authorization_code.clone());
         let charged = self
             .gateway
@@ -65,13 +69,30 @@ impl TopupRequestedHandler {
                 email: &intent.email,
                 metadata: &[
                     ("account", intent.account.to_string()),
-                    ("topup", intent.topup.to_string()),
+                    paid_for(&intent.paid_for),
                 ],
             })
             .await;
         metrics::counter!("topup_charges_total", "outcome" => label(&charged)).increment(1);
-        let answer = match charged.into_result(&self.gateway, &intent.reference, Timestamp::now()) {
-            Ok(result) => Answer::Result(Box::new(result)),
+        let line = LineEnd {
+            end: charged.call_end(),
+            policy: self.policy.line,
+        };
+        let answer = self.answer(intent, charged);
+        self.outbox.send(self.record(intent, call, &answer, line).await?);
+        Ok(Outcome::Done)
+    }
+
+    fn answer(&self, intent: &ChargeIntent, charged: Charged) -> Answer {
+        let challenge_url = match &charged {
+            Charged::Answered(answer) => answer.challenge_url.clone(),
+            Charged::Unknown { .. } | Charged::OurTrouble(_) => None,
+        };
+        match charged.into_result(&self.gateway, &intent.reference, Timestamp::now()) {
+            Ok(result) => Answer::Result {
+                result: Box::new(result),
+                challenge_url,
+            },
             Err(trouble) => {
                 tracing::error!(
                     payment.reference = intent.reference.as_str(),
@@ -83,10 +104,7 @@ impl TopupRequestedHandler {
                     at_least_s: trouble.retry_after_s,
                 }
             }
-        };
-        self.outbox
-            .send(self.record(intent, GatewayCall { started_at }, &answer).await?);
-        Ok(Outcome::Done)
+        }
     }
 
     /// Writes an answer down, however long the database is away: it is known here alone, and a repeat of the
@@ -96,9 +114,14 @@ impl TopupRequestedHandler {
         intent: &ChargeIntent,
         call: GatewayCall,
         answer: &Answer,
+        line: LineEnd,
     ) -> Result<Vec<OutboxMessage>, Failure> {
         loop {
-            match self.store.record_answer(intent, call, answer, &self.pauses).await {
+            let recorded = self
+                .store
+                .record_answer(intent, call, answer, &self.pauses, line)
+                .await;
+            match recorded {
                 Err(error) if error.is_outage() => {
                     tracing::error!(
                         payment.reference = intent.reference.as_str(),
@@ -159,6 +182,14 @@ fn tell(message: &TopupRequested, state: TopupState, due_at: Option<Timestamp>, 
         reason,
         "top-up woken"
     );
+}
+
+/// For people who look at the gateway's pages.
+fn paid_for(what: &PaidFor) -> (&'static str, String) {
+    match what {
+        PaidFor::Topup(id) => ("topup", id.to_string()),
+        PaidFor::Purchase { id, method: _ } => ("purchase", id.to_string()),
+    }
 }
 
 /// The end of a charge, as a metric's label.

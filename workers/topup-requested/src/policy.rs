@@ -1,6 +1,7 @@
 //! Settings into what the handler works with.
 
 use topup_gateways::payment::PaymentGateway;
+use topup_rules::lines::CallClass;
 use topup_runtime::Settings;
 use topup_store::TopupPolicy;
 
@@ -12,5 +13,6 @@ pub(crate) fn topup_policy(settings: &Settings, gateway: &PaymentGateway) -> Top
         time_zone: settings.rules.time_zone.clone(),
         gateway: gateway.name(),
         mode: gateway.mode(),
+        line: settings.line_policy(CallClass::Charge),
     }
 }
