@@ -6,7 +6,8 @@
 mod help;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
-use help::{AFTER_HELP, IMPORT_HELP, PRICES_HELP, PUBLISH_HELP, SETTLE_HELP};
+use help::{AFTER_HELP, IMPORT_HELP, PRICES_HELP, PUBLISH_HELP, RECONCILE_HELP, SETTLE_HELP};
+use jiff::civil::Date;
 use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Service};
 use topup_rules::message::PaymentStatus;
@@ -74,6 +75,9 @@ pub(crate) enum Command {
     /// Look at messages that were parked because nothing could be done with them
     #[command(subcommand)]
     Dead(DeadCommand),
+    /// Compare a day's payments with the payment gateway's list; exit status 1 when a person has to look
+    #[command(after_help = RECONCILE_HELP)]
+    Reconcile(ReconcileArgs),
     /// Check what must always be true: balances, transfers, spacing, notices; exit status 1 when something is not
     #[command(after_help = "Example:\n  fleetctl audit || echo 'call somebody'")]
     Audit,
@@ -198,6 +202,14 @@ pub(crate) struct TopupListArgs {
     /// Rows, at most
     #[arg(long, value_name = "N", default_value = LIST_DEFAULT, value_parser = clap::value_parser!(i64).range(1..=LIST_MAX))]
     pub(crate) limit: i64,
+}
+
+/// `fleetctl reconcile`
+#[derive(Debug, Args)]
+pub(crate) struct ReconcileArgs {
+    /// Which day, in the time zone of the rules: 2026-11-21
+    #[arg(value_name = "DAY")]
+    pub(crate) day: Date,
 }
 
 /// `fleetctl adjust`
@@ -417,6 +429,8 @@ mod tests {
                 "--reason",
                 "x",
             ],
+            &["reconcile"],
+            &["reconcile", "2026-11-31"],
             &["dead", "show"],
             &["dead", "show", "--position", "1"],
             &["dead", "show", "x", "--queue", "sms-sent", "--position", "1"],

@@ -20,6 +20,7 @@ mod output;
 mod prices;
 mod progress;
 mod publish;
+mod reconcile;
 mod sending;
 mod topology;
 mod topup;
@@ -77,6 +78,7 @@ async fn run(fleet: &Fleet, command: &Command) -> anyhow::Result<Report> {
         Command::Dead(command) => dead::run(fleet, command).await,
         Command::Why(args) => why::run(fleet, args).await,
         Command::Topup(command) => topup::run(fleet, command).await,
+        Command::Reconcile(args) => reconcile::run(fleet, args).await,
         Command::Audit => audit::run(fleet).await,
     }
 }

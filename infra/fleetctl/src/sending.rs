@@ -7,10 +7,12 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
-use lapin::{BasicProperties, Confirmation, PublisherConfirm};
+use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
 use std::time::Duration;
 use topup_rules::message::Message;
+use topup_runtime::broker::admin::Admin;
 use topup_runtime::broker::headers;
+use topup_store::{OutboxMessage, Store};
 use uuid::Uuid;
 
 /// AMQP's mark of a message that survives a restart.
@@ -28,13 +30,19 @@ pub(crate) fn mandatory() -> BasicPublishOptions {
     }
 }
 
-/// What goes with a message of type `kind` at `now_s`, seconds since 1970. Each message begins a trace of its own. An
-/// id that does not fit is left out: the body says it too.
-pub(crate) fn properties(kind: &str, message_id: Option<&str>, now_s: u64) -> BasicProperties {
+/// What goes with a message of type `kind` at `now_s`, seconds since 1970. One that follows from nothing begins a trace
+/// of its own. An id that does not fit is left out: the body says it too.
+pub(crate) fn properties(
+    kind: &str,
+    message_id: Option<&str>,
+    trace: Option<&str>,
+    now_s: u64,
+) -> BasicProperties {
     let mut table = FieldTable::default();
+    let trace = trace.map_or_else(new_trace, str::to_owned);
     table.insert(
         headers::TRACEPARENT.into(),
-        AMQPValue::LongString(LongString::from(new_trace())),
+        AMQPValue::LongString(LongString::from(trace)),
     );
     let properties = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
@@ -77,28 +85,74 @@ pub(crate) async fn confirmed(
     }
 }
 
-/// Publishes one message to its own queue, and returns when the broker has it.
-///
-/// # Errors
-/// Settings; a broker that can't be reached or does not take it. It may have taken it all the same.
-pub(crate) async fn send<M: Message>(fleet: &Fleet, message: &M) -> anyhow::Result<()> {
-    let body = serde_json::to_vec(message).context("the message can't be written as JSON")?;
-    let broker = fleet.broker().await?;
-    let channel = broker.channel().await?;
-    channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    let properties = properties(M::TYPE, Some(&message.id()), now_s());
-    let confirm = channel
-        .basic_publish(
-            DEFAULT_EXCHANGE.into(),
-            M::QUEUE.into(),
-            mandatory(),
-            &body,
-            properties,
-        )
-        .await?;
-    let sent = confirmed(confirm, M::QUEUE, fleet.settings().amqp.confirm_timeout).await;
-    broker.close().await;
-    sent.map_err(anyhow::Error::msg)
+/// A channel with confirms, for a few messages one after the other.
+pub(crate) struct Sender {
+    broker: Admin,
+    channel: Channel,
+    confirm_timeout: Duration,
+}
+
+impl Sender {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Settings; a broker that can't be reached.
+    pub(crate) async fn connect(fleet: &Fleet) -> anyhow::Result<Self> {
+        let broker = fleet.broker().await?;
+        let channel = broker.channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        Ok(Self {
+            broker,
+            channel,
+            confirm_timeout: fleet.settings().amqp.confirm_timeout,
+        })
+    }
+
+    /// Publishes one message to its own queue, and returns when the broker has it.
+    ///
+    /// # Errors
+    /// The broker does not take it, or does not say so. It may have taken it all the same.
+    pub(crate) async fn send<M: Message>(&self, message: &M) -> anyhow::Result<()> {
+        let body = serde_json::to_vec(message).context("the message can't be written as JSON")?;
+        let properties = properties(M::TYPE, Some(&message.id()), None, now_s());
+        self.publish(M::QUEUE, &body, properties).await
+    }
+
+    /// Publishes what a change wants published, and takes it out of the outbox. What does not get there stays for the
+    /// sweeper.
+    ///
+    /// # Errors
+    /// The broker's, the database's.
+    pub(crate) async fn send_rows(&self, store: &Store, rows: &[OutboxMessage]) -> anyhow::Result<()> {
+        for row in rows {
+            let trace = row.traceparent.as_deref();
+            let properties = properties(&row.kind, Some(&row.message_id), trace, now_s());
+            self.publish(&row.queue, &row.body, properties).await?;
+            store.outbox_remove(&[row.id]).await?;
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, queue: &str, body: &[u8], properties: BasicProperties) -> anyhow::Result<()> {
+        let confirm = self
+            .channel
+            .basic_publish(
+                DEFAULT_EXCHANGE.into(),
+                queue.into(),
+                mandatory(),
+                body,
+                properties,
+            )
+            .await?;
+        confirmed(confirm, queue, self.confirm_timeout)
+            .await
+            .map_err(anyhow::Error::msg)
+    }
+
+    /// Says goodbye.
+    pub(crate) async fn close(self) {
+        self.broker.close().await;
+    }
 }
 
 /// A trace that begins here, sampled, as the W3C writes it: `00-<32 hex>-<16 hex>-01`.
@@ -122,7 +176,12 @@ mod tests {
 
     #[test]
     fn a_message_bears_what_every_message_of_the_fleet_does() {
-        let properties = properties("payment-results.v1", Some("topup-1-a:failed"), 1_700_000_000);
+        let properties = properties(
+            "payment-results.v1",
+            Some("topup-1-a:failed"),
+            None,
+            1_700_000_000,
+        );
         assert_eq!(properties.kind().clone().unwrap().as_str(), "payment-results.v1");
         assert_eq!(
             properties.message_id().clone().unwrap().as_str(),
@@ -131,6 +190,9 @@ mod tests {
         assert_eq!(*properties.delivery_mode(), Some(PERSISTENT));
         assert_eq!(*properties.timestamp(), Some(1_700_000_000));
         let too_long = "x".repeat(256);
-        assert_eq!(*super::properties("x", Some(&too_long), 0).message_id(), None);
+        assert_eq!(
+            *super::properties("x", Some(&too_long), None, 0).message_id(),
+            None
+        );
     }
 }

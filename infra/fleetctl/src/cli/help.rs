@@ -65,3 +65,12 @@ success.
 Examples:
   fleetctl topup settle 0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b --succeeded --reason "on the gateway's list, ticket 4711"
   fleetctl topup settle 0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b --failed --reason "the bank did not answer""#;
+
+/// Of `reconcile`.
+pub(super) const RECONCILE_HELP: &str = r#"Needs TOPUP__PAYSTACK__SECRET_KEY. What the gateway knows better (it took the money and nobody told; it gave it back)
+is settled by its word, through the queue payment-results. What can't be settled is listed for a person. A day can be
+compared at any time, today too, and again; the sweeper compares each day once it is over.
+
+Examples:
+  fleetctl reconcile 2026-11-21
+  fleetctl reconcile 2026-11-21 --json | jq '.differences[] | select(.is_settling | not)'"#;

@@ -46,7 +46,7 @@ impl Event {
 
     /// What goes with it at `now_s`, seconds since 1970.
     pub(super) fn properties(&self, now_s: u64) -> BasicProperties {
-        sending::properties(SmsSent::TYPE, self.message_id.as_deref(), now_s)
+        sending::properties(SmsSent::TYPE, self.message_id.as_deref(), None, now_s)
     }
 }
 

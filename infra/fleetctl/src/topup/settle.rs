@@ -6,7 +6,7 @@
 use crate::cli::SettleArgs;
 use crate::fleet::Fleet;
 use crate::output::Report;
-use crate::sending;
+use crate::sending::Sender;
 use crate::words;
 use anyhow::Context as _;
 use std::time::Duration;
@@ -43,9 +43,12 @@ pub(crate) async fn run(fleet: &Fleet, args: &SettleArgs) -> anyhow::Result<Repo
     }
     let now = store.now().await.context("the database can't be reached")?;
     let result = result(payment, verdict, &args.reason, now);
-    sending::send(fleet, &result)
+    let sender = Sender::connect(fleet).await?;
+    sender
+        .send(&result)
         .await
         .context("the result is not known to be published; it is safe to say it again")?;
+    sender.close().await;
     let until = Instant::now() + WAIT;
     loop {
         let after = look(&store, args).await?;
@@ -108,6 +111,7 @@ fn result(payment: &PaymentView, status: PaymentStatus, reason: &str, now: jiff:
         currency: Some(payment.currency),
         gateway_transaction_id: payment.gateway_transaction_id.clone(),
         reason: Some(reason.to_owned()),
+        decline: None,
         card: None,
         source: ResultSource::Operator,
         mode: payment.mode,
