@@ -15,6 +15,8 @@ mod envelope;
 mod fields;
 mod initialize;
 mod list;
+#[cfg(test)]
+mod properties;
 mod refund;
 #[cfg(test)]
 mod samples;
