@@ -36,6 +36,9 @@ impl Address {
             Some((authority, vhost)) => (authority, format!("/{vhost}")),
             None => (rest, String::new()),
         };
+        if vhost.contains('@') {
+            return Err("has a / before its @; in a password it is written %2F".to_owned());
+        }
         let (user, hosts) = match authority.rsplit_once('@') {
             Some((user, hosts)) => (format!("{user}@"), hosts),
             None => (String::new(), authority),

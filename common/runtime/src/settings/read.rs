@@ -6,7 +6,7 @@ use super::{
     Settings, Shutdown, Sms, Smtp, Sweeper, Worker,
 };
 use crate::broker::Address;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::time::Duration;
 use topup_rules::retry::RetryPolicy;
 
@@ -76,13 +76,27 @@ impl Amqp {
     }
 }
 
+/// How a PostgreSQL URL begins.
+const DATABASE_SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+
 impl Database {
     fn build(r: &mut Reader) -> Result<Self, SettingsError> {
+        let url = r.secret(
+            "database.url",
+            "PostgreSQL 15 or newer: `postgres://user:password@host:5432/database`; required",
+        )?;
+        // Other notations can be had wrong in ways that the driver answers by repeating the password.
+        let is_url = |url: &SecretString| {
+            DATABASE_SCHEMES
+                .iter()
+                .any(|scheme| url.expose_secret().starts_with(scheme))
+        };
+        if !url.as_ref().is_none_or(is_url) {
+            let wrong = "begins with neither postgres:// nor postgresql://";
+            return Err(SettingsError::about("database.url", wrong));
+        }
         Ok(Self {
-            url: r.secret(
-                "database.url",
-                "PostgreSQL 15 or newer: `postgres://user:password@host:5432/database`; required",
-            )?,
+            url,
             ca_file: r.optional(
                 "database.ca_file",
                 "PEM file of an authority to trust instead of the system's, for TLS to the database",

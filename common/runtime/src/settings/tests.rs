@@ -145,6 +145,16 @@ fn a_wrong_setting_is_one_line_that_names_it() {
             "TOPUP__AMQP__URL: names no host",
         ),
         (
+            "TOPUP__AMQP__URL",
+            "amqp://u:sec/ret@h/v",
+            "TOPUP__AMQP__URL: has a / before its @; in a password it is written %2F",
+        ),
+        (
+            "TOPUP__DATABASE__URL",
+            "postgress://u:secret@h/d?sslmode=require",
+            "TOPUP__DATABASE__URL: begins with neither postgres:// nor postgresql://",
+        ),
+        (
             "TOPUP__AMQP__DECLARE",
             "yes",
             "TOPUP__AMQP__DECLARE: \"yes\" is neither true nor false",

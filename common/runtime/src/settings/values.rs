@@ -1,5 +1,6 @@
 //! Values of settings, parsed from text at the edge.
 
+use crate::telemetry::masked;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use std::fmt;
@@ -171,7 +172,8 @@ impl Parse for HttpUrl {
             {
                 Ok(Self(text.trim_end_matches('/').to_owned()))
             }
-            Some(_) | None => Err(format!("{text:?} is no http:// or https:// address")),
+            // It may hold a password all the same.
+            Some(_) | None => Err(format!("{:?} is no http:// or https:// address", masked(text))),
         }
     }
 }
@@ -273,6 +275,10 @@ mod tests {
         ] {
             assert_eq!(parse(url).unwrap().is_sandbox(), sandbox, "{url}");
         }
+        assert_eq!(
+            parse("ftp://user:secret@host"),
+            Err("\"ftp://…@host\" is no http:// or https:// address".to_owned())
+        );
         for wrong in [
             "",
             "api.example.com",

@@ -43,7 +43,7 @@ impl<W: Write> Write for Masked<W> {
 }
 
 /// A text without what must not be in it.
-fn masked(text: &str) -> Cow<'_, str> {
+pub(crate) fn masked(text: &str) -> Cow<'_, str> {
     if !text.contains(['@', '+']) && !TOKENS.iter().any(|token| text.contains(token)) {
         return Cow::Borrowed(text);
     }

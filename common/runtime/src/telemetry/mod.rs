@@ -17,6 +17,8 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::time::Duration;
 
+pub(crate) use masking::masked;
+
 /// The fields of log lines and spans.
 pub mod fields {
     /// An account.
