@@ -1,19 +1,24 @@
 //! Card top-ups taken as far as a test wants them, with the store alone: no queue, no gateway.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use topup_rules::ids::WalletKey;
+use topup_rules::inquiries::InquiryPolicy;
+use topup_rules::lines::{CallEnd, LinePolicy};
 use topup_rules::message::{self, PaymentMode, PaymentResult, PaymentStatus, ResultSource, SmsSent};
 use topup_rules::prices::{PriceList, PriceTier};
 use topup_rules::retry::RetryPolicy;
 use topup_rules::sends::OpenWindow;
-use topup_store::{Answer, ChargeIntent, GatewayCall, Send, TopupPolicy, Woken};
+use topup_store::{
+    Answer, ChargeIntent, GatewayCall, LineEnd, Send, SettingsChange, SettlementPolicy, TopupPolicy, Woken,
+};
 use uuid::Uuid;
 
 use super::events::Event;
-use super::library::Library;
+use super::library::{Library, account_id, sms_wallet};
 use super::prices::sample_prices;
+use super::rows::Rows;
 
 /// The pause after our own trouble.
 const PAUSES: RetryPolicy = RetryPolicy {
@@ -31,6 +36,34 @@ pub fn topup_policy() -> TopupPolicy {
         time_zone: TimeZone::UTC,
         gateway: "paystack",
         mode: PaymentMode::Test,
+        line: free_line(),
+    }
+}
+
+/// A line to the gateway without a limit, which closes for an hour at the second trouble.
+#[must_use]
+pub const fn free_line() -> LinePolicy {
+    LinePolicy {
+        per_minute: None,
+        troubles_to_close: 2,
+        pause_first_s: 3_600,
+        pause_max_s: 3_600,
+    }
+}
+
+/// What the platform decides about settling, unless a test says otherwise: asked again after a second.
+#[must_use]
+pub const fn settlement_policy() -> SettlementPolicy {
+    SettlementPolicy {
+        card_spacing: SignedDuration::from_mins(30),
+        failures_to_disable: 1,
+        inquiries: InquiryPolicy {
+            first_s: 1,
+            max_s: 1,
+            not_known_max: 3,
+            unknown_max: SignedDuration::from_hours(24),
+            page_max: SignedDuration::from_hours(24),
+        },
     }
 }
 
@@ -45,6 +78,28 @@ impl Library {
             .map(|price| serde_json::from_value(price.line()))
             .collect::<Result<Vec<PriceTier>, _>>()?;
         self.store.replace_prices(&PriceList::new(tiers)?).await?;
+        Ok(())
+    }
+
+    /// A connection of the test's own.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn rows(&self) -> Result<Rows> {
+        Rows::connect(self.space.database_url()).await
+    }
+
+    /// The account holder disables auto top-up of the SMS wallet.
+    ///
+    /// # Errors
+    /// It was refused.
+    pub async fn disable(&self, account: i64) -> Result<()> {
+        let who = account_id(account);
+        let change = self
+            .store
+            .disable_auto_topup(sms_wallet(account), who, "disabled by the account holder")
+            .await?;
+        ensure!(matches!(change, SettingsChange::Done(_)), "{change:?}");
         Ok(())
     }
 
@@ -93,7 +148,13 @@ impl Library {
         let call = GatewayCall {
             started_at: Timestamp::now(),
         };
-        self.store.record_answer(intent, call, answer, &PAUSES).await?;
+        let line = LineEnd {
+            end: CallEnd::Answered,
+            policy: free_line(),
+        };
+        self.store
+            .record_answer(intent, call, answer, &PAUSES, line)
+            .await?;
         Ok(())
     }
 }
@@ -118,6 +179,7 @@ pub fn result_of(intent: &ChargeIntent, status: PaymentStatus, source: ResultSou
         currency: Some(intent.amount.currency),
         gateway_transaction_id: Some("4099490251".to_owned()),
         reason: Some("as the test says".to_owned()),
+        decline: None,
         card: None,
         source,
         mode: PaymentMode::Test,

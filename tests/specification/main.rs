@@ -13,7 +13,11 @@ mod sends;
 // What runs low is refilled.
 mod caps;
 mod card;
+mod card_expiry;
+mod gateway_calls;
+mod gateway_day;
 mod gateway_trouble;
+mod questions;
 mod settings;
 mod settlement;
 mod spacing;

@@ -1,0 +1,150 @@
+//! The report on a gateway's day: what of ours should stand on its list, and what is kept of the comparison.
+
+use anyhow::{Context as _, Result};
+use jiff::civil::date;
+use jiff::{SignedDuration, Timestamp};
+use topup_rules::ids::Reference;
+use topup_rules::message::{PaymentStatus, ResultSource};
+use topup_rules::reconcile::Difference;
+use topup_rules::topup::PaymentState;
+use topup_store::{ReconciledDifference, Reconciliation};
+use topup_tests::{Library, event, main_account, result_of, settlement_policy, sms_wallet};
+
+const GATEWAY: &str = "paystack";
+
+/// Accounts whose card top-ups are with the gateway; all but the last are settled as captured.
+async fn captured_but_one(library: &Library, accounts: i64) -> Result<Vec<Reference>> {
+    library.list_prices().await?;
+    let mut references = Vec::new();
+    for account in 1..=accounts {
+        let topup = library
+            .send(&event(account).credits(50))
+            .await?
+            .context("a top-up")?;
+        let intent = library.charges(sms_wallet(account), topup).await?;
+        if account < accounts {
+            let success = result_of(&intent, PaymentStatus::Success, ResultSource::Charge);
+            library
+                .store
+                .settle_payment(&success, &settlement_policy())
+                .await?;
+        }
+        references.push(intent.reference);
+    }
+    Ok(references)
+}
+
+fn accounts(count: i64) -> Vec<topup_tests::Account> {
+    (1..=count)
+        .map(|id| main_account(id).credits(150).card("AUTH_ok"))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_captured_payment_of_a_day_is_found_page_by_page_and_nothing_else() -> Result<()> {
+    let library = Library::with(&accounts(6)).await?;
+    let references = captured_but_one(&library, 6).await?;
+    let hour = SignedDuration::from_hours(1);
+    let (from, to) = (Timestamp::now() - hour, Timestamp::now() + hour);
+    let mut found = Vec::new();
+    loop {
+        let after = found.last().cloned();
+        let page = library
+            .store
+            .captured_between(GATEWAY, from, to, after.as_ref(), 2)
+            .await?;
+        if page.is_empty() {
+            break;
+        }
+        assert!(page.iter().all(|ours| ours.state == PaymentState::Succeeded));
+        found.extend(page.into_iter().map(|ours| ours.reference));
+    }
+    let mut captured = references[..5].to_vec();
+    captured.sort();
+    assert_eq!(found, captured);
+    let tomorrow = library
+        .store
+        .captured_between(GATEWAY, to, to + hour, None, 10)
+        .await?;
+    assert!(tomorrow.is_empty());
+    let others = library
+        .store
+        .captured_between("another", from, to, None, 10)
+        .await?;
+    assert!(others.is_empty());
+
+    // By their references, all are found, and what is none of ours is left out.
+    let mut asked = references.clone();
+    asked.push("topup-1-0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b".parse()?);
+    asked.push("somebody-else".parse()?);
+    let ours = library.store.payments_of(&asked).await?;
+    assert_eq!(ours.len(), 6);
+    assert_eq!(ours[0].amount.to_string(), "ZAR 352.47");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_day_s_report_is_kept_with_the_results_that_settle_it_and_a_later_one_takes_its_place() -> Result<()>
+{
+    let library = Library::with(&accounts(2)).await?;
+    let references = captured_but_one(&library, 2).await?;
+    let day = date(2026, 11, 21);
+    assert_eq!(library.store.reconciliation(GATEWAY, day).await?, None);
+    let difference = |reference: &str, kind, is_settling| ReconciledDifference {
+        reference: reference.to_owned(),
+        kind,
+        ours: Some("charging".to_owned()),
+        theirs: None,
+        is_settling,
+    };
+    let mut report = Reconciliation {
+        gateway: GATEWAY.to_owned(),
+        day,
+        transactions: 4,
+        matched: 1,
+        foreign: 1,
+        differences: vec![
+            difference(references[1].as_str(), Difference::NotSettledHere, true),
+            difference("topup-1-no-such", Difference::NotKnownHere, false),
+        ],
+    };
+    assert!(report.needs_a_person());
+    let intent = library.store.payments_of(&references[1..]).await?;
+    let result = topup_rules::message::PaymentResult {
+        reference: references[1].clone(),
+        gateway: GATEWAY.to_owned(),
+        status: PaymentStatus::Success,
+        amount_minor: Some(intent[0].amount.amount_minor),
+        currency: Some(intent[0].amount.currency),
+        gateway_transaction_id: None,
+        reason: None,
+        decline: None,
+        card: None,
+        source: ResultSource::Reconcile,
+        mode: intent[0].mode,
+        reversal_id: None,
+        occurred_at: Timestamp::now(),
+    };
+    let messages = library.store.keep_reconciliation(&report, &[result]).await?;
+    assert_eq!(messages.len(), 1);
+    assert_eq!(messages[0].queue, "payment-results");
+    let (kept, _) = library
+        .store
+        .reconciliation(GATEWAY, day)
+        .await?
+        .context("a report")?;
+    assert_eq!(kept, report);
+
+    report.differences.remove(1);
+    report.matched = 2;
+    assert!(!report.needs_a_person());
+    assert!(library.store.keep_reconciliation(&report, &[]).await?.is_empty());
+    let (kept, _) = library
+        .store
+        .reconciliation(GATEWAY, day)
+        .await?
+        .context("a report")?;
+    assert_eq!(kept, report);
+    assert_eq!(library.store.reconciliation("another", day).await?, None);
+    Ok(())
+}
