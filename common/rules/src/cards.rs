@@ -2,8 +2,11 @@
 //!
 //! Left out: whom it is told, and that it is told once (`notices`: the cause bears the month).
 
-use jiff::ToSpan;
+use jiff::SignedDuration;
 use jiff::civil::Date;
+
+/// Hours in a day of the calendar.
+const DAY_H: i64 = 24;
 
 /// The last day of the month that is printed on the card, on which it still works. `None` where that is no month.
 #[must_use]
@@ -17,7 +20,7 @@ pub fn expires_on(exp_month: u8, exp_year: u16) -> Option<Date> {
 #[must_use]
 pub fn is_expiring(exp_month: u8, exp_year: u16, today: Date, ahead_days: u32) -> bool {
     let horizon = today
-        .checked_add(i64::from(ahead_days).days())
+        .checked_add(SignedDuration::from_hours(i64::from(ahead_days) * DAY_H))
         .unwrap_or(Date::MAX);
     expires_on(exp_month, exp_year).is_some_and(|expires| expires <= horizon)
 }

@@ -62,7 +62,7 @@ pub enum Told {
 pub enum AfterInquiry {
     /// The verdict is published, and settled like any other.
     Settle {
-        /// Where it stays open by that: when to ask again.
+        /// When to ask again if it is still open then. `None`: not any more.
         ask_again_at: Option<Timestamp>,
     },
     /// Nothing new; it is asked about again.
@@ -127,9 +127,9 @@ fn after_verdict(
         | PaymentStatus::Failed
         | PaymentStatus::Reversed
         | PaymentStatus::DisputeOpened
-        | PaymentStatus::DisputeWon => AfterInquiry::Settle { ask_again_at: None },
+        | PaymentStatus::DisputeWon => settle_for_good(inquiry, now, policy),
         PaymentStatus::ActionRequired => match inquiry.kind {
-            PaymentKind::Topup => AfterInquiry::Settle { ask_again_at: None },
+            PaymentKind::Topup => settle_for_good(inquiry, now, policy),
             PaymentKind::OneClick | PaymentKind::Hosted => {
                 if is_older(inquiry, now, policy.page_max) {
                     AfterInquiry::NotPaidInTime
@@ -154,6 +154,13 @@ fn after_verdict(
             | PaymentState::Reversed => AfterInquiry::AskAgain { at: next },
         },
     }
+}
+
+/// The verdict settles it, unless its message is lost with its broker, or does not match the intent (C11). So it is asked
+/// about once more, but slowly, and not for ever.
+fn settle_for_good(inquiry: &Inquiry, now: Timestamp, policy: &InquiryPolicy) -> AfterInquiry {
+    let ask_again_at = (!is_older(inquiry, now, policy.unknown_max)).then(|| after(now, policy.max_s));
+    AfterInquiry::Settle { ask_again_at }
 }
 
 /// A verdict that leaves it open is published only where it is news.

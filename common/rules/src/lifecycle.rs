@@ -6,6 +6,8 @@
 //!
 //! Left out: what was told in which words (`settle`, `inquiries` and `wake` make events of it), and how many credits
 //! a reversal takes (`settle`).
+//!
+#![doc = include_str!("../lifecycle.md")]
 
 mod payment;
 mod topup;

@@ -1,27 +1,7 @@
-//! A top-up's life: its states, and what is kept of it.
+//! A top-up and its payment: where they may stand, and what is kept of them.
 //!
-//! | state | open | means | goes on to | when |
-//! | --- | --- | --- | --- | --- |
-//! | `requested` | yes | asked for by a send (T1) | `scheduled` | it has to wait (C2) |
-//! | | | | `charging` | a card's intent is committed (C5) |
-//! | | | | `succeeded` | by transfer: the credits have moved (X1) |
-//! | | | | `failed` | no card, or the main has too little (C7, X2) |
-//! | | | | `skipped` | not wanted any more, or a cap is reached (C3, C12) |
-//! | `scheduled` | yes | waits for its moment, or for an earlier one (C2) | as `requested` | it wakes (C3) |
-//! | `charging` | yes | the gateway is being asked | `succeeded`, `failed` | it says so (C6, C7) |
-//! | | | | `pending` | it says: not yet |
-//! | | | | `unknown` | nobody knows (C8) |
-//! | `pending` | yes | the gateway has it, undecided | `succeeded`, `failed` | it says so |
-//! | `unknown` | yes | no answer that can be read (C8) | `succeeded`, `failed`, `pending` | the gateway says so |
-//! | | | | `skipped` | the gateway never had it, and auto top-up has ended (C8) |
-//! | | | | `parked` | it took too long (C8) |
-//! | `parked` | yes | a person has to look | `succeeded`, `failed` | the person or the gateway says so |
-//! | `succeeded` | no | credited (C6) | `reversed` | the money was given back (V1) |
-//! | `failed` | no | definitely refused (C7) | `succeeded` | a success comes late (C10) |
-//! | `skipped` | no | ended without a charge | | |
-//! | `reversed` | no | credited, and taken back (V1) | | |
-//!
-//! A wallet has at most one open top-up (T2). Left out: the changes themselves, which `wake` and `settle` decide.
+//! How they move from state to state is one table, [`lifecycle`](crate::lifecycle), with pictures.
+//! A wallet has at most one open top-up (T2). Left out: the changes themselves, and what decides on them (`wake`, `settle`, `inquiries`).
 
 use crate::account::Method;
 use crate::credits::Credits;

@@ -7,6 +7,7 @@ use crate::account::{Account, AccountKind, AutoTopup, Method, Wallet};
 pub use crate::caps::CapUsage;
 use crate::credits::Credits;
 use crate::ids::{TopupId, WalletKey};
+use crate::lifecycle::Event;
 use crate::money::Money;
 use crate::topup::{SpacingClaim, Topup, TopupState};
 use jiff::{SignedDuration, Timestamp};
@@ -64,6 +65,21 @@ pub enum Wake {
     Skip(SkipReason),
     /// A stale message: the top-up is past that.
     Nothing(TopupState),
+}
+
+impl Wake {
+    /// What happens to the top-up by it (`lifecycle`); `None` where it stays as it is.
+    #[must_use]
+    pub const fn event(&self) -> Option<Event> {
+        match self {
+            Self::Charge { .. } => Some(Event::Charge),
+            Self::Move { .. } => Some(Event::Move),
+            Self::Fail(_) => Some(Event::CannotCharge),
+            Self::Wait { .. } => Some(Event::Wait),
+            Self::Skip(_) => Some(Event::NotWanted),
+            Self::NotPriced | Self::Nothing(_) => None,
+        }
+    }
 }
 
 /// A failure that needs no gateway. Its text is for the account holder.

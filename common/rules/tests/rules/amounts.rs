@@ -4,7 +4,7 @@ use crate::given::{currency, zar};
 use proptest::prelude::*;
 use topup_rules::DecimalError;
 use topup_rules::credits::Credits;
-use topup_rules::ids::{AccountId, PaymentKind, Reference};
+use topup_rules::ids::{AccountId, Reference, ReferenceKind};
 use topup_rules::money::Currency;
 use uuid::Uuid;
 
@@ -99,7 +99,16 @@ fn a_reference_bears_its_kind_account_and_id() {
     let read: Reference = reference.as_str().parse().unwrap();
     assert_eq!(
         read.parts(),
-        Some((PaymentKind::Topup, AccountId::new(1001).unwrap(), id))
+        Some((ReferenceKind::Topup, AccountId::new(1001).unwrap(), id))
+    );
+    let bought = Reference::of_purchase(AccountId::new(1001).unwrap(), id);
+    assert_eq!(
+        bought.as_str(),
+        "purchase-1001-00000000-0000-0000-0000-000000000007"
+    );
+    assert_eq!(
+        bought.parts(),
+        Some((ReferenceKind::Purchase, AccountId::new(1001).unwrap(), id))
     );
     for foreign in [
         "buy-1001-x",

@@ -11,6 +11,8 @@ use uuid::Uuid;
 pub(crate) const TOPUP: TopupId = Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0001);
 pub(crate) const OTHER_TOPUP: TopupId = Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0002);
 
+pub(crate) const PURCHASE: Uuid = Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0003);
+
 pub(crate) fn credits(text: &str) -> Credits {
     text.parse().unwrap()
 }

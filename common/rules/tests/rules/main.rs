@@ -5,11 +5,21 @@ mod amounts;
 #[cfg(test)]
 mod caps;
 #[cfg(test)]
+mod cards;
+#[cfg(test)]
 mod documentation;
 #[cfg(test)]
 mod given;
 #[cfg(test)]
 mod holds;
+#[cfg(test)]
+mod inquiries;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod lifecycle_page;
+#[cfg(test)]
+mod lines;
 #[cfg(test)]
 mod low_credit;
 #[cfg(test)]
@@ -19,9 +29,13 @@ mod notices;
 #[cfg(test)]
 mod prices;
 #[cfg(test)]
+mod reconcile;
+#[cfg(test)]
 mod refused_messages;
 #[cfg(test)]
 mod retry;
+#[cfg(test)]
+mod reversals;
 #[cfg(test)]
 mod sends;
 #[cfg(test)]

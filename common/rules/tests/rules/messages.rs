@@ -4,8 +4,8 @@ use crate::given::{account_id, at, credits};
 use serde_json::{Value, json};
 use topup_rules::ids::Service;
 use topup_rules::message::{
-    Channel, Message, Notification, PaymentMode, PaymentResult, PaymentStatus, ResultSource, SmsSent,
-    Template, TopupRequested, parse,
+    Channel, DeclineClass, Message, Notification, PaymentMode, PaymentResult, PaymentStatus, ResultSource,
+    SmsSent, Template, TopupRequested, parse,
 };
 
 const EVENT_ID: &str = "0193a5f0-0000-7000-8000-0000000000ab";
@@ -142,6 +142,15 @@ fn a_payment_result_is_read_and_its_message_id_is_free() {
 }
 
 #[test]
+fn a_payment_result_may_say_what_kind_of_refusal_it_is() {
+    let result: PaymentResult = read(
+        r#"{"reference": "r", "gateway": "paystack", "status": "failed", "decline": "never-again", "source": "charge", "mode": "live", "occurred_at": "2026-11-22T08:15:00Z"}"#,
+    );
+    assert_eq!(result.decline, Some(DeclineClass::NeverAgain));
+    assert_eq!(serde_json::to_value(&result).unwrap()["decline"], "never-again");
+}
+
+#[test]
 fn an_unknown_outcome_needs_neither_amount_nor_currency() {
     let result: PaymentResult = read(
         r#"{"reference": "r", "gateway": "paystack", "status": "unknown", "source": "charge", "mode": "live", "reversal_id": "7", "occurred_at": "2026-11-22T08:15:00Z"}"#,
@@ -175,14 +184,28 @@ fn every_name_is_read_as_it_is_written() {
         )+};
     }
     use topup_rules::account::Method;
+    use topup_rules::ids::ReferenceKind;
+    use topup_rules::lifecycle::{Effect, Event, PaymentKind};
+    use topup_rules::lines::CallClass;
+    use topup_rules::reconcile::Difference;
+    use topup_rules::settle::{PurchaseMethod, ReversalState};
     use topup_rules::topup::{PaymentState, TopupState};
     check!(
+        CallClass,
         Channel,
+        DeclineClass,
+        Difference,
+        Effect,
+        Event,
         Method,
+        PaymentKind,
         PaymentMode,
         PaymentState,
         PaymentStatus,
+        PurchaseMethod,
+        ReferenceKind,
         ResultSource,
+        ReversalState,
         Service,
         Template,
         TopupState

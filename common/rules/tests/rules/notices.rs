@@ -1,13 +1,15 @@
 //! N1, N3, and the content of each notice.
 
-use crate::given::{TOPUP, account_id, at, credits, key, topup, transfer, whole, zar};
+use crate::given::{PURCHASE, TOPUP, account_id, at, credits, key, topup, transfer, whole, zar};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use topup_rules::caps::cap_periods;
-use topup_rules::message::{Channel, Template};
+use topup_rules::ids::Reference;
+use topup_rules::message::{Channel, DeclineClass, Template};
 use topup_rules::notices::{
-    NoticeDraft, Routing, cap_reached, failed_on_waking, low_credit, route, topup_failed, topup_succeeded,
-    transfer_failed,
+    Alarmed, Bought, ExpiringCard, NoticeDraft, Routing, TakenBack, cap_reached, card_expiring,
+    dispute_opened, failed_on_waking, low_credit, payment_parked, payment_reversed, purchase_failed,
+    purchase_succeeded, route, topup_failed, topup_succeeded, transfer_failed,
 };
 use topup_rules::wake::{SkipReason, WakeFailure};
 
@@ -37,12 +39,19 @@ fn x4_a_transfers_success_names_no_money() {
 
 #[test]
 fn c7_a_failure_tells_why_and_whether_auto_topup_has_ended() {
-    let draft = topup_failed(&topup(), credits("99.5"), "Declined", true, Some("4081"));
+    let draft = topup_failed(
+        &topup(),
+        credits("99.5"),
+        "Stolen Card",
+        Some(DeclineClass::NeverAgain),
+        true,
+        Some("4081"),
+    );
     assert_eq!(draft.template, Template::TopupFailed);
     assert_eq!(draft.cause, format!("topup:{TOPUP}:failed"));
     let expected = json!({
         "service": "sms", "credits": "500", "balance": "99.5", "method": "card", "amount": "ZAR 352.47",
-        "card_last4": "4081", "reason": "Declined", "disabled": true,
+        "card_last4": "4081", "reason": "Stolen Card", "decline": "never-again", "disabled": true,
     });
     assert_eq!(params(&draft), expected);
 }
@@ -83,6 +92,7 @@ fn c7_x2_a_failure_on_waking_is_told_to_whom_it_concerns() {
         &topup(),
         whole(90),
         "no card is registered for auto top-up",
+        None,
         false,
         None,
     );
@@ -142,22 +152,172 @@ fn n1_a_notice_has_one_id_for_each_channel_account_and_cause() {
     let again = topup_succeeded(&topup(), whole(2), Some("4081"));
     assert_eq!(draft.id(Channel::Sms), again.id(Channel::Sms), "the same event");
     assert_ne!(draft.id(Channel::Sms), draft.id(Channel::Email));
-    let failed = topup_failed(&topup(), whole(1), "x", false, None);
+    let failed = topup_failed(&topup(), whole(1), "x", None, false, None);
     assert_ne!(draft.id(Channel::Sms), failed.id(Channel::Sms));
     let [to_sub, to_main] = transfer_failed(&transfer(), whole(1), account_id(2002), whole(0), false);
     assert_ne!(to_sub.id(Channel::Sms), to_main.id(Channel::Sms));
 }
 
 #[test]
+fn p4_a_receipt_tells_what_was_paid_and_to_whom_it_is_made_out() {
+    let reference = Reference::of_purchase(account_id(1001), PURCHASE);
+    let bought = Bought {
+        id: PURCHASE,
+        wallet: key(1001),
+        quantity: whole(1_000),
+        amount: zar(23_000),
+        tax_minor: 3_000,
+        reference: &reference,
+        card_last4: Some("4081"),
+        billing_name: Some("Example (Pty) Ltd"),
+    };
+    let receipt = purchase_succeeded(&bought, credits("1040.5"));
+    assert_eq!(receipt.account, account_id(1001));
+    assert_eq!(receipt.template, Template::PurchaseSucceeded);
+    assert_eq!(receipt.cause, format!("purchase:{PURCHASE}:succeeded"));
+    let told = json!({
+        "service": "sms", "credits": "1000", "balance": "1040.5", "amount": "ZAR 230.00", "tax": "ZAR 30.00",
+        "reference": reference.as_str(), "card_last4": "4081", "billing_name": "Example (Pty) Ltd",
+    });
+    assert_eq!(params(&receipt), told);
+
+    let bare = Bought {
+        tax_minor: 0,
+        card_last4: None,
+        billing_name: None,
+        ..bought
+    };
+    let told = json!({
+        "service": "sms", "credits": "1000", "balance": "1000", "amount": "ZAR 230.00", "reference": reference.as_str(),
+    });
+    assert_eq!(params(&purchase_succeeded(&bare, whole(1_000))), told);
+
+    let failed = purchase_failed(&bought, "Declined", Some(DeclineClass::AnotherDay));
+    assert_eq!(failed.template, Template::PurchaseFailed);
+    assert_eq!(failed.cause, format!("purchase:{PURCHASE}:failed"));
+    let told = json!({
+        "service": "sms", "credits": "1000", "amount": "ZAR 230.00", "reference": reference.as_str(),
+        "card_last4": "4081", "reason": "Declined", "decline": "another-day",
+    });
+    assert_eq!(params(&failed), told);
+}
+
+#[test]
+fn v1_each_reversal_is_told_by_itself() {
+    let reference = Reference::of_topup(account_id(1001), TOPUP);
+    let taken = TakenBack {
+        wallet: key(1001),
+        reference: &reference,
+        reversal_id: "refund-7",
+        amount: zar(10_000),
+        credits: credits("141.856"),
+    };
+    let draft = payment_reversed(&taken, credits("-1.5"));
+    assert_eq!(draft.template, Template::PaymentReversed);
+    assert_eq!(draft.cause, format!("reversal:{reference}:refund-7"));
+    let told = json!({
+        "service": "sms", "amount": "ZAR 100.00", "credits": "141.856", "balance": "-1.5",
+        "reference": reference.as_str(),
+    });
+    assert_eq!(params(&draft), told);
+}
+
+#[test]
+fn a_card_that_runs_out_is_told_once_a_month_of_expiry() {
+    let card = ExpiringCard {
+        account: account_id(1001),
+        id: PURCHASE,
+        last4: Some("4081"),
+        expires_on: "2026-12-31".parse().unwrap(),
+    };
+    let draft = card_expiring(&card);
+    assert_eq!(draft.template, Template::CardExpiring);
+    assert_eq!(draft.cause, format!("card:{PURCHASE}:expiring:2026-12"));
+    assert_eq!(
+        params(&draft),
+        json!({"card_last4": "4081", "expires": "12/2026"})
+    );
+    let unnamed = ExpiringCard { last4: None, ..card };
+    assert_eq!(params(&card_expiring(&unnamed)), json!({"expires": "12/2026"}));
+}
+
+#[test]
+fn c8_v1_operators_are_told_which_payment_needs_them() {
+    let reference = Reference::of_topup(account_id(1001), TOPUP);
+    let alarmed = Alarmed {
+        account: account_id(1001),
+        reference: &reference,
+        topup: Some(TOPUP),
+    };
+    let parked = payment_parked(&alarmed, "No verdict for 24 hours.");
+    assert_eq!(parked.template, Template::OperatorAlert);
+    assert_eq!(parked.cause, format!("alert:parked:{reference}"));
+    let told = json!({
+        "subject": "A payment needs a person", "detail": "No verdict for 24 hours.", "account_id": "1001",
+        "reference": reference.as_str(), "topup_id": TOPUP.to_string(),
+    });
+    assert_eq!(params(&parked), told);
+
+    let bought = Alarmed {
+        topup: None,
+        ..alarmed
+    };
+    let disputed = dispute_opened(&bought, "dispute-7", zar(10_000), credits("141.856"));
+    assert_eq!(disputed.cause, format!("alert:dispute:{reference}:dispute-7"));
+    let told = json!({
+        "subject": "A payment is disputed", "account_id": "1001", "reference": reference.as_str(),
+        "detail": "The card holder disputes ZAR 100.00 (dispute-7); 141.856 credits are held until it ends.",
+    });
+    assert_eq!(params(&disputed), told);
+}
+
+#[test]
 fn n3_an_account_without_number_or_address_gets_the_other_channel() {
     let no_mobile = Routing::Skip("the account has no mobile number");
     let no_email = Routing::Skip("the account has no e-mail address");
-    let check = |has_mobile, has_email, sms, email| {
-        let expected = [(Channel::Sms, sms), (Channel::Email, email)];
-        assert_eq!(route(has_mobile, has_email), expected);
-    };
-    check(true, true, Routing::Send, Routing::Send);
-    check(false, true, no_mobile, Routing::Send);
-    check(true, false, Routing::Send, no_email);
-    check(false, false, no_mobile, no_email);
+    for template in [
+        Template::TopupSucceeded,
+        Template::TopupFailed,
+        Template::LowCredit,
+        Template::PaymentReversed,
+        Template::CapReached,
+        Template::CardExpiring,
+    ] {
+        let check = |has_mobile, has_email, sms, email| {
+            let expected = [(Channel::Sms, sms), (Channel::Email, email)];
+            assert_eq!(route(template, has_mobile, has_email), expected, "{template}");
+        };
+        check(true, true, Routing::Send, Routing::Send);
+        check(false, true, no_mobile, Routing::Send);
+        check(true, false, Routing::Send, no_email);
+        check(false, false, no_mobile, no_email);
+    }
+}
+
+#[test]
+fn n3_a_purchase_is_mailed_and_texted_only_where_there_is_no_address() {
+    let mailed = Routing::Skip("purchases are told by e-mail");
+    let no_mobile = Routing::Skip("the account has no mobile number");
+    let no_email = Routing::Skip("the account has no e-mail address");
+    for template in [Template::PurchaseSucceeded, Template::PurchaseFailed] {
+        let check = |has_mobile, has_email, sms, email| {
+            let expected = [(Channel::Sms, sms), (Channel::Email, email)];
+            assert_eq!(route(template, has_mobile, has_email), expected, "{template}");
+        };
+        check(true, true, mailed, Routing::Send);
+        check(false, true, mailed, Routing::Send);
+        check(true, false, Routing::Send, no_email);
+        check(false, false, no_mobile, no_email);
+    }
+}
+
+#[test]
+fn n3_operators_are_told_whatever_the_account_has() {
+    let expected = [
+        (Channel::Sms, Routing::Skip("operators are told by e-mail")),
+        (Channel::Email, Routing::Send),
+    ];
+    for (has_mobile, has_email) in [(true, true), (false, false)] {
+        assert_eq!(route(Template::OperatorAlert, has_mobile, has_email), expected);
+    }
 }

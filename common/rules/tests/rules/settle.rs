@@ -1,23 +1,44 @@
-//! C6–C11.
+//! C6–C11, P4.
 
-use crate::given::{TOPUP, account_id, at, currency, whole, zar};
+use crate::given::{PURCHASE, TOPUP, account_id, at, currency, whole, zar};
+use topup_rules::credits::Credits;
 use topup_rules::ids::Reference;
-use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus, ResultSource};
-use topup_rules::settle::{Already, Misfit, PaymentIntent, Settlement, disables, settle};
+use topup_rules::lifecycle::PaymentKind;
+use topup_rules::message::{DeclineClass, PaymentMode, PaymentResult, PaymentStatus, ResultSource};
+use topup_rules::settle::{
+    Already, FailureCount, Misfit, PaidFor, PaymentIntent, PurchaseMethod, Settlement, disables, settle,
+};
 use topup_rules::topup::PaymentState;
 
-fn intent(state: PaymentState) -> PaymentIntent {
+pub(crate) const FIRST_FAILURE: FailureCount = FailureCount {
+    consecutive: 0,
+    to_disable: 1,
+};
+
+/// 500 credits for ZAR 352.47, by an automatic top-up.
+pub(crate) fn intent(state: PaymentState) -> PaymentIntent {
     PaymentIntent {
         reference: Reference::of_topup(account_id(1001), TOPUP),
         amount: zar(35_247),
         mode: PaymentMode::Test,
         state,
-        topup: TOPUP,
         quantity: whole(500),
+        paid_for: PaidFor::Topup(TOPUP),
+        reversed_minor: 0,
+        taken_back: Credits::ZERO,
+        reversal: None,
     }
 }
 
-fn result(status: PaymentStatus) -> PaymentResult {
+/// The same, bought by hand.
+fn bought(method: PurchaseMethod, state: PaymentState) -> PaymentIntent {
+    PaymentIntent {
+        paid_for: PaidFor::Purchase { id: PURCHASE, method },
+        ..intent(state)
+    }
+}
+
+pub(crate) fn result(status: PaymentStatus) -> PaymentResult {
     PaymentResult {
         reference: Reference::of_topup(account_id(1001), TOPUP),
         gateway: "paystack".to_owned(),
@@ -26,6 +47,7 @@ fn result(status: PaymentStatus) -> PaymentResult {
         currency: Some(currency("ZAR")),
         gateway_transaction_id: None,
         reason: Some("Declined".to_owned()),
+        decline: None,
         card: None,
         source: ResultSource::Charge,
         mode: PaymentMode::Test,
@@ -35,83 +57,132 @@ fn result(status: PaymentStatus) -> PaymentResult {
 }
 
 fn settled(state: PaymentState, result: &PaymentResult) -> Settlement {
-    settle(&intent(state), result, 0, 1)
+    settle(&intent(state), result, FIRST_FAILURE)
 }
 
-/// Every state with every status: the whole table.
-#[test]
-fn c6_to_c11_every_result_in_every_state() {
-    use PaymentState as At;
-    use PaymentStatus as Says;
-    let credit = || Settlement::Credit {
+const STATUSES: [PaymentStatus; 5] = [
+    PaymentStatus::Success,
+    PaymentStatus::Failed,
+    PaymentStatus::ActionRequired,
+    PaymentStatus::Pending,
+    PaymentStatus::Unknown,
+];
+
+fn credit(late: bool) -> Settlement {
+    Settlement::Credit {
         quantity: whole(500),
-        late: false,
-    };
-    let late = || Settlement::Credit {
-        quantity: whole(500),
-        late: true,
-    };
-    let fail = || Settlement::Fail {
-        disable: true,
+        late,
+    }
+}
+
+fn fail(disable: bool, decline: DeclineClass) -> Settlement {
+    Settlement::Fail {
+        disable,
         reason: "Declined".to_owned(),
-    };
-    let pending = || Settlement::StillOpen(At::Pending);
-    let unknown = || Settlement::StillOpen(At::Unknown);
+        decline,
+    }
+}
+
+fn open(state: PaymentState, lead_to_page: bool) -> Settlement {
+    Settlement::StillOpen { state, lead_to_page }
+}
+
+/// Every state with every verdict: the whole table of a top-up's payment.
+#[test]
+fn c6_to_c11_every_verdict_in_every_state_of_a_topup() {
+    use PaymentState as At;
+    let (credited, late) = (|| credit(false), || credit(true));
+    let fail_ = || fail(true, DeclineClass::AnotherDay);
+    let challenged = || fail(true, DeclineClass::NeedsCustomer);
+    let pending = || open(At::Pending, false);
+    let unknown = || open(At::Unknown, false);
     let same = || Settlement::Nothing(Already::SameState);
     let done = || Settlement::Nothing(Already::Succeeded);
     let failed = || Settlement::Nothing(Already::Failed);
-    let reversed = || Settlement::Nothing(Already::Reversed);
+    let gone = || Settlement::Nothing(Already::Reversed);
 
-    //                  success     failed      action-required  pending     unknown
+    //                  success     failed   action-required  pending    unknown
     let table = [
-        (At::Charging, [credit(), fail(), fail(), pending(), unknown()]),
-        (At::Pending, [credit(), fail(), fail(), same(), same()]),
-        (At::Unknown, [late(), fail(), fail(), pending(), same()]),
-        (At::Parked, [late(), fail(), fail(), same(), same()]),
+        (
+            At::Charging,
+            [credited(), fail_(), challenged(), pending(), unknown()],
+        ),
+        (At::Pending, [credited(), fail_(), challenged(), same(), same()]),
+        (At::Unknown, [late(), fail_(), challenged(), pending(), same()]),
+        (At::Parked, [late(), fail_(), challenged(), same(), same()]),
         (At::Succeeded, [done(), done(), done(), done(), done()]),
         (At::Failed, [late(), failed(), failed(), failed(), failed()]),
-        (
-            At::Reversed,
-            [reversed(), reversed(), reversed(), reversed(), reversed()],
-        ),
-    ];
-    let statuses = [
-        Says::Success,
-        Says::Failed,
-        Says::ActionRequired,
-        Says::Pending,
-        Says::Unknown,
+        (At::Reversed, [gone(), gone(), gone(), gone(), gone()]),
     ];
     assert_eq!(table.len(), At::ALL.len());
     for (state, row) in table {
-        for (status, expected) in statuses.into_iter().zip(row) {
+        for (status, expected) in STATUSES.into_iter().zip(row) {
             assert_eq!(settled(state, &result(status)), expected, "{state}, {status}");
         }
     }
 }
 
+/// The same for what is bought by hand: a challenge leads to the page, and a failure disables nothing.
 #[test]
-fn c10_a_success_is_never_overwritten() {
-    for status in PaymentStatus::ALL.iter().copied() {
+fn p4_every_verdict_in_every_state_of_a_purchase() {
+    use PaymentState as At;
+    let (credited, late) = (|| credit(false), || credit(true));
+    let fail_ = || fail(false, DeclineClass::AnotherDay);
+    let page = || open(At::Pending, true);
+    let pending = || open(At::Pending, false);
+    let unknown = || open(At::Unknown, false);
+    let same = || Settlement::Nothing(Already::SameState);
+    let done = || Settlement::Nothing(Already::Succeeded);
+    let failed = || Settlement::Nothing(Already::Failed);
+    let gone = || Settlement::Nothing(Already::Reversed);
+
+    //                  success   failed  action-required  pending    unknown
+    let table = [
+        (At::Charging, [credited(), fail_(), page(), pending(), unknown()]),
+        (At::Pending, [credited(), fail_(), same(), same(), same()]),
+        (At::Unknown, [late(), fail_(), page(), pending(), same()]),
+        (At::Parked, [late(), fail_(), same(), same(), same()]),
+        (At::Succeeded, [done(), done(), done(), done(), done()]),
+        (At::Failed, [late(), failed(), failed(), failed(), failed()]),
+        (At::Reversed, [gone(), gone(), gone(), gone(), gone()]),
+    ];
+    for method in PurchaseMethod::ALL.iter().copied() {
+        for (state, row) in table.clone() {
+            for (status, expected) in STATUSES.into_iter().zip(row) {
+                let settlement = settle(&bought(method, state), &result(status), FIRST_FAILURE);
+                assert_eq!(settlement, expected, "{method}, {state}, {status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn p4_a_payment_is_decided_on_by_what_it_is_for() {
+    let kind = |paid_for: PaidFor| paid_for.kind();
+    let purchase = |method| PaidFor::Purchase { id: PURCHASE, method };
+    assert_eq!(kind(PaidFor::Topup(TOPUP)), PaymentKind::Topup);
+    assert_eq!(kind(purchase(PurchaseMethod::OneClick)), PaymentKind::OneClick);
+    assert_eq!(kind(purchase(PurchaseMethod::Hosted)), PaymentKind::Hosted);
+}
+
+#[test]
+fn c10_a_success_is_never_overwritten_by_a_failure() {
+    for status in STATUSES {
         let settlement = settled(PaymentState::Succeeded, &result(status));
-        assert!(
-            matches!(
-                settlement,
-                Settlement::Nothing(_) | Settlement::Park(Misfit::NotHandled(_))
-            ),
-            "{status}: {settlement:?}"
-        );
+        assert_eq!(settlement, Settlement::Nothing(Already::Succeeded), "{status}");
     }
 }
 
 #[test]
 fn c7_so_many_failures_in_a_row_disable() {
-    let declined = |before, setting| {
+    let declined = |consecutive, to_disable| {
         settle(
             &intent(PaymentState::Charging),
             &result(PaymentStatus::Failed),
-            before,
-            setting,
+            FailureCount {
+                consecutive,
+                to_disable,
+            },
         )
     };
     let check = |before, setting, expected: bool| {
@@ -158,6 +229,28 @@ fn c7_a_failure_says_why_in_one_short_line() {
         "the bank wants the card holder to confirm the payment"
     );
     assert_eq!(why(PaymentStatus::Failed, Some(&"x".repeat(9_000))).len(), 200);
+}
+
+#[test]
+fn c7_a_failure_says_what_can_be_done_about_it() {
+    let class = |status, decline| {
+        let result = PaymentResult {
+            decline,
+            ..result(status)
+        };
+        let Settlement::Fail { decline, .. } = settled(PaymentState::Charging, &result) else {
+            panic!("{status} is a failure");
+        };
+        decline
+    };
+    for named in DeclineClass::ALL.iter().copied() {
+        assert_eq!(class(PaymentStatus::Failed, Some(named)), named);
+    }
+    assert_eq!(class(PaymentStatus::Failed, None), DeclineClass::AnotherDay);
+    assert_eq!(
+        class(PaymentStatus::ActionRequired, None),
+        DeclineClass::NeedsCustomer
+    );
 }
 
 #[test]
@@ -223,36 +316,31 @@ fn c11_a_success_that_does_not_match_is_parked() {
 }
 
 #[test]
+fn c11_every_result_has_to_be_of_the_intents_mode() {
+    for status in PaymentStatus::ALL.iter().copied() {
+        let elsewhere = PaymentResult {
+            mode: PaymentMode::Live,
+            ..result(status)
+        };
+        for state in PaymentState::ALL.iter().copied() {
+            let settlement = settled(state, &elsewhere);
+            assert!(
+                matches!(settlement, Settlement::Park(Misfit::Mode { .. })),
+                "{status}, {state}: {settlement:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn c7_a_failure_needs_no_amount() {
     let bare = PaymentResult {
         amount_minor: None,
         currency: None,
         ..result(PaymentStatus::Failed)
     };
-    assert!(matches!(
+    assert_eq!(
         settled(PaymentState::Charging, &bare),
-        Settlement::Fail { .. }
-    ));
-    let elsewhere = PaymentResult {
-        mode: PaymentMode::Live,
-        ..bare
-    };
-    assert!(matches!(
-        settled(PaymentState::Charging, &elsewhere),
-        Settlement::Park(Misfit::Mode { .. })
-    ));
-}
-
-#[test]
-fn v1_reversals_and_disputes_wait_for_a_person() {
-    for status in [
-        PaymentStatus::Reversed,
-        PaymentStatus::DisputeOpened,
-        PaymentStatus::DisputeWon,
-    ] {
-        for state in PaymentState::ALL.iter().copied() {
-            let expected = Settlement::Park(Misfit::NotHandled(status));
-            assert_eq!(settled(state, &result(status)), expected);
-        }
-    }
+        fail(true, DeclineClass::AnotherDay)
+    );
 }
