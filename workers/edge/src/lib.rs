@@ -1,0 +1,54 @@
+//! The process `edge`: what the world outside calls.
+//!
+//! | module | what it answers |
+//! | --- | --- |
+//! | [`webhooks`] | `POST /webhooks/paystack`: the payment gateway tells of a payment |
+//!
+//! Each path, or family of paths, is a file with its routes; they are joined here. What is told is believed only as
+//! far as it is signed, and nothing is decided: it goes to the broker, and the caller hears 200 once the broker has
+//! it. So the edge needs no database, and a database that is away costs no webhook.
+//!
+//! Deliberately absent: TLS and names (a load balancer stands in front, see `edge.proxies`), the process's own health
+//! and metrics (they have an address of their own, which is not public), any memory of what was told before: every
+//! effect is idempotent, and a repeat is recognised where it would have one.
+
+mod senders;
+mod serve;
+pub mod webhooks;
+
+use senders::Senders;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use topup_gateways::payment::PaymentGateway;
+use topup_runtime::{PublicProcess, Publisher, SettingsError};
+
+pub use serve::serve;
+
+/// The process's name.
+pub const NAME: &str = "edge";
+
+/// What the routes share.
+#[derive(Debug)]
+pub struct Edge {
+    gateway: PaymentGateway,
+    publisher: Publisher,
+    senders: Senders,
+    webhooks: Semaphore,
+}
+
+impl Edge {
+    /// With what the process has.
+    ///
+    /// # Errors
+    /// Names the setting that is missing or unusable.
+    pub fn new(process: &PublicProcess) -> Result<Arc<Self>, SettingsError> {
+        webhooks::describe();
+        let settings = &process.settings;
+        Ok(Arc::new(Self {
+            gateway: settings.paystack.client(PaymentGateway::paystack)?,
+            publisher: process.publisher.clone(),
+            senders: Senders::new(&settings.edge.webhook_senders, &settings.edge.proxies),
+            webhooks: Semaphore::new(webhooks::AT_ONCE_MAX),
+        }))
+    }
+}
