@@ -2,27 +2,37 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use reqwest::Response;
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::process::{Launch, Process, SETTINGS_PREFIX, command};
+use crate::process::{Launch, Process, SETTINGS_PREFIX, client, command};
 use crate::space::Space;
 
 /// The fleet's long-running programs, in the order in which they are listed to people.
-pub const WORKERS: [&str; 5] = [
+pub const WORKERS: [&str; 6] = [
     "sms-sent",
     "topup-requested",
     "payment-results",
     "notifications",
     "sweeper",
+    EDGE,
 ];
+/// The one among them that the payment gateway calls.
+pub(crate) const EDGE: &str = "edge";
+/// Where it is called.
+const WEBHOOK_PATH: &str = "/webhooks/paystack";
 /// The program that plays the outside world.
 const SANDBOX: &str = "sandbox";
+/// The key that it wants, where nobody gave another.
+const SANDBOX_SECRET_KEY: &str = "sk_test_sandbox";
 /// The operator's command.
 const FLEETCTL: &str = "fleetctl";
 /// Longest run of one operator's command.
@@ -86,6 +96,7 @@ impl Fleet {
         }
         started.sort_by_key(|(order, _)| *order);
         fleet.workers = started.into_iter().map(|(_, process)| process).collect();
+        fleet.announce_edge().await?;
         Ok(fleet)
     }
 
@@ -111,6 +122,7 @@ impl Fleet {
         ]
         .map(str::to_owned)
         .into();
+        arguments.extend(["--secret-key".to_owned(), secret_key(options)?]);
         arguments.extend(options.sandbox_arguments.iter().cloned());
         let launch = Launch {
             name: SANDBOX.to_owned(),
@@ -188,7 +200,26 @@ impl Fleet {
         let mut process = Process::spawn(self.space.stack(), launch).await?;
         process.wait_ready().await?;
         self.workers.push(process);
+        if name == EDGE {
+            self.announce_edge().await?;
+        }
         self.workers.last_mut().context("a worker was just added")
+    }
+
+    /// Tells the sandbox where webhooks go from now on: to the edge that was started last. Without one they go
+    /// nowhere, as before.
+    async fn announce_edge(&self) -> Result<()> {
+        let edges = self.workers.iter().filter(|worker| worker.name() == EDGE);
+        let Some(public) = edges.filter_map(Process::public_url).next_back() else {
+            return Ok(());
+        };
+        let told = client()?
+            .post(format!("{}/sandbox/webhook-url", self.sandbox_url()))
+            .json(&json!({"url": format!("{public}{WEBHOOK_PATH}")}))
+            .send()
+            .await
+            .and_then(Response::error_for_status);
+        told.map(drop).context("telling the sandbox where webhooks go")
     }
 
     /// Runs the operator's command with the fleet's settings.
@@ -260,7 +291,16 @@ impl Fleet {
 
 /// The name of the variable that holds a process's own address: `SMS_SENT_HTTP_URL`.
 pub(crate) fn url_variable(label: &str) -> String {
-    format!("{}_HTTP_URL", label.to_ascii_uppercase().replace('-', "_"))
+    format!("{}_HTTP_URL", variable(label))
+}
+
+/// The name of the variable that holds the address that the world outside calls: `EDGE_URL`.
+pub(crate) fn public_url_variable(label: &str) -> String {
+    format!("{}_URL", variable(label))
+}
+
+fn variable(label: &str) -> String {
+    label.to_ascii_uppercase().replace('-', "_")
 }
 
 fn label(name: &str, number: usize) -> String {
@@ -276,6 +316,26 @@ pub(crate) fn callers_settings() -> impl Iterator<Item = (String, String)> {
     env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| name.starts_with(SETTINGS_PREFIX))
+}
+
+/// The payment gateway's key that the fleet will have: the sandbox wants the same, and signs webhooks with it.
+fn secret_key(options: &FleetOptions) -> Result<String> {
+    let variable = format!("{SETTINGS_PREFIX}PAYSTACK__SECRET_KEY");
+    let callers: BTreeMap<String, String> = if options.callers_settings {
+        callers_settings().collect()
+    } else {
+        BTreeMap::new()
+    };
+    for given in [&options.env, &callers] {
+        if let Some(key) = given.get(&variable) {
+            return Ok(key.clone());
+        }
+        if let Some(file) = given.get(&format!("{variable}_FILE")) {
+            let key = fs::read_to_string(file).with_context(|| format!("reading {file}"))?;
+            return Ok(key.trim().to_owned());
+        }
+    }
+    Ok(SANDBOX_SECRET_KEY.to_owned())
 }
 
 fn settings(
@@ -294,7 +354,7 @@ fn settings(
         ("HTTP__LISTEN", "127.0.0.1:0".to_owned()),
         ("MODE", "development".to_owned()),
         ("OPERATORS__EMAIL", "operators@example.com".to_owned()),
-        ("PAYSTACK__SECRET_KEY", "sk_test_sandbox".to_owned()),
+        ("PAYSTACK__SECRET_KEY", SANDBOX_SECRET_KEY.to_owned()),
         ("PAYSTACK__TIMEOUT", "30s".to_owned()),
         ("PAYSTACK__URL", sandbox.http_url()),
         ("RULES__CARD_SPACING", "30m".to_owned()),

@@ -1,7 +1,8 @@
 //! One program of the fleet, running.
 //!
 //! Every such program writes one line to standard output once its addresses are bound,
-//! `{"ready":{"name":"sms-sent","http":"127.0.0.1:41234"}}`, and its logs to standard error.
+//! `{"ready":{"name":"sms-sent","http":"127.0.0.1:41234"}}`, and its logs to standard error. The sandbox names its
+//! `smtp` address, too, and the edge its `public` one.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -71,6 +72,7 @@ struct ReadyLine {
 struct Ready {
     http: SocketAddr,
     smtp: Option<SocketAddr>,
+    public: Option<SocketAddr>,
 }
 
 impl Process {
@@ -156,6 +158,12 @@ impl Process {
         format!("http://{}", self.ready.http)
     }
 
+    /// `http://127.0.0.1:port` of the address that the world outside calls, if it has one.
+    #[must_use]
+    pub fn public_url(&self) -> Option<String> {
+        self.ready.public.map(|address| format!("http://{address}"))
+    }
+
     /// Its SMTP address, if it has one.
     #[must_use]
     pub fn smtp(&self) -> Option<SocketAddr> {
@@ -173,14 +181,7 @@ impl Process {
     /// # Errors
     /// It ended meanwhile, or was not ready in time.
     pub async fn wait_ready(&mut self) -> Result<()> {
-        install_crypto();
-        // Kept by nobody: a test's connections must not outlive its runtime.
-        let client = Client::builder()
-            .no_proxy()
-            .pool_max_idle_per_host(0)
-            .timeout(ANSWER_TIMEOUT)
-            .build();
-        let client = client.context("making an HTTP client")?;
+        let client = client()?;
         let url = format!("{}/readyz", self.http_url());
         let until = Instant::now() + READY_TIMEOUT;
         loop {
@@ -298,8 +299,21 @@ impl Ready {
         Self {
             http: SocketAddr::from(([127, 0, 0, 1], 0)),
             smtp: None,
+            public: None,
         }
     }
+}
+
+/// A client for a question or two to a program on loopback.
+pub(crate) fn client() -> Result<Client> {
+    install_crypto();
+    // Kept by nobody: a test's connections must not outlive its runtime.
+    let client = Client::builder()
+        .no_proxy()
+        .pool_max_idle_per_host(0)
+        .timeout(ANSWER_TIMEOUT)
+        .build();
+    client.context("making an HTTP client")
 }
 
 /// A program of the workspace with `env` as its settings, and none of this process's.

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process, setsid};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
-use crate::fleet::{Fleet, FleetOptions, callers_settings, url_variable};
+use crate::fleet::{Fleet, FleetOptions, callers_settings, public_url_variable, url_variable};
 use crate::home::{self, Sole};
 use crate::keeper::Durability;
 use crate::place;
@@ -266,6 +266,9 @@ fn write_env(fleet: &mut Fleet) -> Result<()> {
     variables.insert("SANDBOX_URL".to_owned(), fleet.sandbox_url());
     for worker in fleet.workers() {
         variables.insert(url_variable(worker.label()), worker.http_url());
+        if let Some(url) = worker.public_url() {
+            variables.insert(public_url_variable(worker.label()), url);
+        }
     }
     let mut text = String::from("# Exports all that it sets: . target/stack/env\nset -a\n");
     for (name, value) in variables {
