@@ -19,6 +19,8 @@ use super::rows::{Busy, Rows, TopupRow};
 use super::shared;
 use super::views::AccountView;
 
+/// Programs that take from no queue.
+const WITHOUT_QUEUE: [&str; 2] = ["sweeper", "edge"];
 /// Looks in a row that must all find the fleet idle: a message can be on its way between two places.
 const IDLE_LOOKS: u32 = 3;
 
@@ -130,7 +132,7 @@ impl App {
         };
         let queues = WORKERS
             .into_iter()
-            .filter(|worker| *worker != "sweeper" && runs(worker))
+            .filter(|worker| !WITHOUT_QUEUE.contains(worker) && runs(worker))
             .collect();
         let fleet = Fleet::start(&space, options.fleet).await?;
         let app = Self {
@@ -160,6 +162,15 @@ impl App {
     /// Its address is no URL.
     pub fn management(&self) -> Result<Management> {
         self.space().stack().management()
+    }
+
+    /// Where the edge is called: `http://127.0.0.1:port`.
+    ///
+    /// # Errors
+    /// There is no edge.
+    pub fn edge_url(&mut self) -> Result<String> {
+        let edge = self.fleet.worker("edge")?;
+        edge.public_url().context("the edge named no public address")
     }
 
     /// Imports accounts, mains before their subs.

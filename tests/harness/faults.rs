@@ -1,6 +1,7 @@
 //! What goes wrong on purpose, in ways that work wherever broker and database run.
 
 use anyhow::{Context as _, Result};
+use serde_json::json;
 use tokio_postgres::NoTls;
 use topup_stack::Management;
 
@@ -26,6 +27,24 @@ impl App {
             management.delete(&path).await?;
         }
         Ok(names)
+    }
+
+    /// The broker takes no further connection of this fleet.
+    ///
+    /// # Errors
+    /// The management interface refused.
+    pub async fn let_no_connection_in(&self) -> Result<()> {
+        let path = format!("/api/vhost-limits/{}/max-connections", self.space().vhost());
+        self.management()?.put(&path, &json!({"value": 0})).await
+    }
+
+    /// It does again.
+    ///
+    /// # Errors
+    /// The management interface refused.
+    pub async fn let_connections_in(&self) -> Result<()> {
+        let path = format!("/api/vhost-limits/{}/max-connections", self.space().vhost());
+        self.management()?.delete(&path).await
     }
 
     /// Waits until the broker lists the fleet's connections, which takes it a while.

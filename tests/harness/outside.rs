@@ -90,6 +90,21 @@ pub struct Mail {
     pub raw: String,
 }
 
+/// One try to hand over a webhook.
+#[derive(Debug, Clone, Deserialize)]
+pub struct WebhookTry {
+    /// When it was over.
+    pub at: Timestamp,
+    /// `charge.success`, …
+    pub event: String,
+    /// Which payment it is about.
+    pub reference: String,
+    /// The first is 1.
+    pub attempt: usize,
+    /// How it was answered; `None`: not at all.
+    pub status: Option<u16>,
+}
+
 impl Capture {
     /// Whether `account`'s top-up paid it.
     #[must_use]
@@ -139,6 +154,14 @@ impl Outside {
     /// There were fewer in time.
     pub async fn mail(&self, at_least: usize) -> Result<Vec<Mail>> {
         self.list("mail", at_least).await
+    }
+
+    /// Waits until so many webhooks were handed over, repeats included, and gives all.
+    ///
+    /// # Errors
+    /// There were fewer in time.
+    pub async fn webhooks(&self, at_least: usize) -> Result<Vec<WebhookTry>> {
+        self.list("webhooks", at_least).await
     }
 
     /// Spoils the next answers: `{"status": 429, "calls": 2}` and the like.

@@ -83,7 +83,7 @@ async fn a_wrong_setting_ends_any_program_at_once_with_one_line_that_names_it() 
 
 #[tokio::test]
 async fn a_setting_that_a_program_needs_and_has_not_got_is_named() -> Result<()> {
-    let needed: [(&str, &[&str]); 6] = [
+    let needed: [(&str, &[&str]); 7] = [
         ("sms-sent", &[]),
         ("topup-requested", &["TOPUP__PAYSTACK__SECRET_KEY"]),
         ("payment-results", &[]),
@@ -97,11 +97,14 @@ async fn a_setting_that_a_program_needs_and_has_not_got_is_named() -> Result<()>
             ],
         ),
         ("sweeper", &[]),
+        ("edge", &["TOPUP__PAYSTACK__SECRET_KEY"]),
         ("fleetctl", &["TOPUP__DATABASE__URL"]),
     ];
     for (program, own) in needed {
         let of_all: &[&str] = match program {
             "fleetctl" => &[],
+            // It has no business with the database.
+            "edge" => &["TOPUP__AMQP__URL"],
             _ => &["TOPUP__AMQP__URL", "TOPUP__DATABASE__URL"],
         };
         let arguments: &[&str] = if program == "fleetctl" { &["migrate"] } else { &[] };
@@ -252,6 +255,7 @@ async fn metrics_bear_their_documented_names() -> Result<()> {
         ("payment-results", &["topup_payments_settled_total"]),
         ("notifications", &["topup_notices_total"]),
         ("sweeper", &["topup_swept_total", "topup_outbox_rows"]),
+        ("edge", &["topup_webhooks_total"]),
     ] {
         let url = app.fleet.worker(worker)?.http_url();
         let (status, text) = ask(&url, "/metrics").await?;
@@ -260,7 +264,7 @@ async fn metrics_bear_their_documented_names() -> Result<()> {
             .into_iter()
             // Who only settles and sends publishes nothing of its own.
             .filter(|name| match worker {
-                "sweeper" => false,
+                "sweeper" | "edge" => false,
                 "notifications" => *name != "topup_publishes_total",
                 _ => true,
             });
