@@ -80,6 +80,6 @@ pub use sends::{Send, SendOutcome, SendsRecorded};
 pub use settings::{CardConsent, SettingsChange};
 pub use settle::{Settled, SettlementPolicy};
 pub use story::{Fact, StoryLine};
-pub use sweep::{OpenTopups, OutOfStep};
+pub use sweep::{OpenPayments, OpenTopups, OutOfStep};
 pub use topups::{Answer, ChargeIntent, GatewayCall, LineEnd, TopupPolicy, Woken};
 pub use views::{PaymentView, TopupFilter, TopupView};

@@ -8,9 +8,9 @@ use crate::{Store, StoreError, rows};
 use jiff::SignedDuration;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
-use topup_rules::ids::{TopupId, WalletKey};
+use topup_rules::ids::{ReferenceKind, TopupId, WalletKey};
 use topup_rules::message::{Notification, PaymentResult, TopupRequested};
-use topup_rules::topup::TopupState;
+use topup_rules::topup::{PaymentState, TopupState};
 
 /// Top-ups of one state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,19 @@ pub struct OpenTopups {
     /// How many.
     pub count: i64,
     /// How long ago the oldest was requested.
+    pub oldest_age_s: i64,
+}
+
+/// Payments of one kind and state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenPayments {
+    /// What they are for.
+    pub kind: ReferenceKind,
+    /// Which state.
+    pub state: PaymentState,
+    /// How many.
+    pub count: i64,
+    /// How long ago the oldest was intended.
     pub oldest_age_s: i64,
 }
 
@@ -121,6 +134,29 @@ impl Store {
                 Ok(OpenTopups {
                     state: rows::name(row, "state", "topups")?,
                     count: row.try_get("topups")?,
+                    oldest_age_s: row.try_get("oldest_age_s")?,
+                })
+            })
+            .collect()
+    }
+
+    /// How many payments are neither settled nor refused, by what they are for and by state, and how old the oldest is.
+    /// What has none is left out.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn open_payments_by_state(&self) -> Result<Vec<OpenPayments>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(include_str!("sweep/open_payments.sql"))
+            .await?;
+        let rows = client.query(&statement, &[]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(OpenPayments {
+                    kind: rows::name(row, "kind", "payments")?,
+                    state: rows::name(row, "state", "payments")?,
+                    count: row.try_get("payments")?,
                     oldest_age_s: row.try_get("oldest_age_s")?,
                 })
             })

@@ -8,7 +8,7 @@ use tokio_postgres::types::ToSql;
 use topup_rules::account::Method;
 use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Reference, Service, TopupId};
-use topup_rules::message::{PaymentMode, ResultSource};
+use topup_rules::message::{DeclineClass, PaymentMode, ResultSource};
 use topup_rules::money::Currency;
 use topup_rules::topup::{PaymentState, TopupState};
 use uuid::Uuid;
@@ -72,6 +72,8 @@ pub struct PaymentView {
     pub state: PaymentState,
     /// Why there: the gateway's words.
     pub reason: Option<String>,
+    /// What kind of refusal it was, if it was one.
+    pub decline: Option<DeclineClass>,
     /// The gateway's own id of it.
     pub gateway_transaction_id: Option<String>,
     /// When the intent was committed (C5).
@@ -80,10 +82,18 @@ pub struct PaymentView {
     pub retry_at: Option<Timestamp>,
     /// When the gateway last answered.
     pub answered_at: Option<Timestamp>,
+    /// When it is asked about it next (C8).
+    pub ask_at: Option<Timestamp>,
+    /// How often it has answered such a question.
+    pub asked: u32,
     /// Whose result settled it.
     pub settled_by: Option<ResultSource>,
     /// When.
     pub settled_at: Option<Timestamp>,
+    /// Given back of it so far (V1), in the currency's minor unit.
+    pub reversed_minor: i64,
+    /// The credits that went with it.
+    pub taken_back: Credits,
 }
 
 /// Which top-ups.
@@ -166,6 +176,7 @@ fn payment(row: &Row) -> Result<Option<PaymentView>, StoreError> {
         return Ok(None);
     }
     let settled_by: Option<&str> = row.try_get("settled_by")?;
+    let decline: Option<&str> = row.try_get("decline")?;
     Ok(Some(PaymentView {
         reference: rows::name(row, "reference", "payments")?,
         gateway: row.try_get("gateway")?,
@@ -175,13 +186,20 @@ fn payment(row: &Row) -> Result<Option<PaymentView>, StoreError> {
         card_last4: row.try_get("last4")?,
         state: rows::name(row, "payment_state", "payments")?,
         reason: row.try_get("payment_reason")?,
+        decline: decline
+            .map(|_| rows::name(row, "decline", "payments"))
+            .transpose()?,
         gateway_transaction_id: row.try_get("gateway_transaction_id")?,
         intent_at: row.try_get("intent_at")?,
         retry_at: row.try_get("retry_at")?,
         answered_at: row.try_get("answered_at")?,
+        ask_at: row.try_get("ask_at")?,
+        asked: rows::count(row, "asked", "payments")?,
         settled_by: settled_by
             .map(|_| rows::name(row, "settled_by", "payments"))
             .transpose()?,
         settled_at: row.try_get("payment_settled_at")?,
+        reversed_minor: row.try_get("reversed_minor")?,
+        taken_back: rows::credits(row, "taken_back_milli")?,
     }))
 }

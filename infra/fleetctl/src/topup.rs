@@ -164,14 +164,21 @@ fn payment_told(text: &mut String, payment: &PaymentView) -> anyhow::Result<()> 
     line("  gateway", &format!("{gateway}, {mode} mode"))?;
     line("  state", state.as_str())?;
     let source = payment.settled_by.map(|source| source.to_string());
+    let given_back = (payment.reversed_minor > 0).then(|| {
+        let money = Money::new(payment.reversed_minor, *currency);
+        format!("{money}, and {} credits with it", payment.taken_back)
+    });
     let optional = [
         ("  because", reason.clone()),
+        ("  refusal", payment.decline.map(|class| class.to_string())),
         ("  gateway's id", payment.gateway_transaction_id.clone()),
         ("  intent at", Some(words::exact(payment.intent_at))),
         ("  answered at", payment.answered_at.map(words::exact)),
         ("  next try at", payment.retry_at.map(words::exact)),
+        ("  asked next at", payment.ask_at.map(words::exact)),
         ("  settled at", payment.settled_at.map(words::exact)),
         ("  settled by", source),
+        ("  given back", given_back),
     ];
     for (name, value) in optional {
         if let Some(value) = value {
@@ -222,12 +229,17 @@ mod tests {
                 card_last4: Some("4081".into()),
                 state: PaymentState::Failed,
                 reason: Some("Declined".into()),
+                decline: None,
                 gateway_transaction_id: Some("4099490251".into()),
                 intent_at: at(0),
                 retry_at: None,
                 answered_at: Some(at(1)),
+                ask_at: None,
+                asked: 0,
                 settled_by: Some(ResultSource::Charge),
                 settled_at: Some(at(1)),
+                reversed_minor: 0,
+                taken_back: Credits::ZERO,
             }),
         }
     }

@@ -3,7 +3,8 @@ SELECT t.topup_id, t.account_id, t.service, t.method, t.quantity_milli, t.amount
        -- what is paid for it, if anything was asked for
        p.reference, p.gateway, p.mode, p.amount_minor AS paid_minor, p.currency AS paid_currency,
        p.state AS payment_state, p.reason AS payment_reason, p.gateway_transaction_id, p.intent_at, p.retry_at,
-       p.answered_at, p.settled_by, p.settled_at AS payment_settled_at,
+       p.answered_at, p.settled_by, p.settled_at AS payment_settled_at, p.decline, p.ask_at, p.asked,
+       p.reversed_minor, p.taken_back_milli,
        -- with which card
        c.last4
   FROM topups t
