@@ -20,6 +20,8 @@ use topup_rules::notices::{self as texts, Alarmed};
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::{PaymentState, Topup};
 
+/// The pause where nothing new is to be learned from asking: its verdict was told, and does not settle it.
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 /// Why a payment that the gateway does not know is submitted again.
 const NOT_KNOWN: &str = "the gateway does not know the charge, so it is submitted again";
 /// Why a purchase that the gateway does not know has failed.
@@ -150,7 +152,7 @@ async fn record(
     let messages = match &after {
         AfterInquiry::Settle { ask_again_at } => {
             // A broker that forgets the result must not leave the payment open for ever.
-            let at = ask_again_at.unwrap_or_else(|| first_question(now, policy));
+            let at = ask_again_at.unwrap_or_else(|| now.saturating_add(A_DAY).unwrap_or(Timestamp::MAX));
             ask_again(tx, inquired, end, at).await?;
             publish(tx, inquired, end.result.as_ref()).await?
         }
