@@ -16,7 +16,8 @@
 //!   currency's minor unit ([`money`]). Both are integers.
 //! * A *send* is messages that a sender has handed to the network. A *hold* is credits set aside for a batch of them.
 //! * *Auto top-up* is a wallet's settings: card or transfer, threshold, quantity, enabled or not. A *top-up* is one
-//!   attempt to refill by them ([`topup`] shows its life). A *purchase* is credits bought by hand.
+//!   attempt to refill by them. A *purchase* is credits bought by hand: *one-click* with a saved card, or *hosted* on the
+//!   payment gateway's page. Either is paid by a *payment*; [`lifecycle`] is the one table of what can happen to them.
 //!
 //! # Sends
 //!
@@ -55,20 +56,27 @@
 //!   ([`topup::Topup::price`]).
 //! * **C5** The intent is committed before the gateway is asked, no transaction is open meanwhile, and every further try
 //!   bears the same reference ([`ids::Reference::of_topup`]). The workers see to that; [`settle::PaymentIntent`] is
-//!   what was committed.
+//!   what was committed, and [`lifecycle`] has it go first.
 //! * **C6** Success credits exactly the quantity, once, with one SMS and one e-mail ([`settle::settle`],
 //!   [`notices::topup_succeeded`]).
 //! * **C7** A definite failure (declined, expired, not reusable, to be confirmed by the card holder) credits nothing and
-//!   tells the account holder what to do ([`notices::topup_failed`]). So many in a row, by default 1, disable this
-//!   wallet's auto top-up ([`settle::disables`]).
-//! * **C8** No answer, or none that can be read, is *unknown* and not failed: it stays open, keeps the account's spacing,
-//!   disables nothing ([`settle::Settlement::StillOpen`]), and is asked about until it is known or a person ends it.
+//!   tells the account holder what to do, by the kind of refusal ([`message::DeclineClass`], [`notices::topup_failed`]).
+//!   So many in a row, by default 1, disable this wallet's auto top-up ([`settle::disables`]). Each is told; after one that
+//!   does not disable yet, the wallet's next send asks for another top-up ([`trigger::after_send`]).
+//! * **C8** No answer, or none that can be read, is *unknown* and not failed: it stays open, keeps the account's spacing and
+//!   disables nothing ([`settle::Settlement::StillOpen`]). The gateway is asked about it with growing pauses
+//!   ([`inquiries::after_inquiry`]). Only when it says several times in a row that it does not know the payment does the
+//!   top-up wake, to be submitted again under the same reference or skipped, like any other that wakes ([`wake::wake`]).
+//!   What stays undecided for too long is parked, the operators are alerted ([`notices::payment_parked`]), and a person
+//!   ends it.
 //! * **C9** Our own trouble (a refused key, too many requests, no network, no price listed) is nobody's failure
-//!   ([`wake::Wake::NotPriced`]; the gateways tell such answers apart).
+//!   ([`lifecycle::Event::OurTrouble`], [`wake::Wake::NotPriced`]). A shared line limits the calls to a gateway, and
+//!   leaves one alone that is down; what waits for it goes on waiting ([`lines`]).
 //! * **C10** A success that comes late, after a failure or while unknown, is money taken: it is credited, and auto top-up
-//!   stays as it is. Nothing but a reversal undoes a success ([`settle::settle`]).
+//!   stays as it is. Nothing but a reversal undoes a success ([`lifecycle::Effect::CreditLate`]).
 //! * **C11** A success of another amount, currency, reference or mode than the intent's is parked for a person
-//!   ([`settle::Misfit`]).
+//!   ([`settle::Misfit`]). Once a day the gateway's list is compared with ours ([`reconcile::compare`]): what it knows
+//!   better is settled by its word, what contradicts ours is for a person.
 //! * **C12** An account may have caps: card top-ups a day, card money a month, in the platform's time zone
 //!   ([`caps::cap_periods`]). At the cap a top-up is skipped, and the account holder told once per period
 //!   ([`notices::cap_reached`]).
@@ -100,7 +108,8 @@
 //! * **E7** Disabled while a top-up waits: it is skipped when it wakes ([`wake::wake`]). While a charge is with the
 //!   gateway: its result settles it ([`settle::settle`] does not look at the settings).
 //! * **E8** A new card is registered as in E3; the old one serves until then and is then forgotten. Not decided here:
-//!   cards are kept by the store.
+//!   cards are kept by the store. That a card is about to run out is told in time ([`cards::is_expiring`],
+//!   [`notices::card_expiring`]).
 //!
 //! # Low credit
 //!
@@ -113,18 +122,26 @@
 //! * **P1** A price list per service and currency, with quantity tiers: the tier reached prices the whole quantity, a
 //!   price is rounded up to a minor unit, an amount buys the largest quantity that it covers, tax is inside and shown
 //!   ([`prices`]).
-//! * **P2** A hosted purchase is paid on the gateway's page, and credited by its verified result alone.
+//! * **P2** A hosted purchase is paid on the gateway's page, and credited by its verified result alone. Who does not pay
+//!   there in time has not bought anything ([`inquiries::AfterInquiry::NotPaidInTime`]).
 //! * **P3** 1-Click keeps a reusable card by agreement, and forgets it when no consent needs it any more.
-//! * **P4** A purchase's result follows C6, C8, C10 and C11; its failure disables nothing.
+//! * **P4** A purchase's result follows C6, C8, C10 and C11. A challenge leads the customer to the gateway's page. A success
+//!   is receipted, a failure told by e-mail, and it disables nothing ([`lifecycle::PaymentKind`],
+//!   [`notices::purchase_succeeded`], [`notices::purchase_failed`]). One that the gateway does not know has failed: no card
+//!   is charged long after its customer has left.
 //! * **P5** Consent to 1-Click and consent to auto top-up are two, even for the same card.
 //!
-//! Purchases (P2 to P5) are not sold yet; nothing here decides on them.
+//! Not decided here yet: consents and what a page asks for (P2, P3, P5).
 //!
 //! # Reversals
 //!
-//! * **V1** A refund or a lost dispute takes back the credits that it paid for, in proportion and rounded down, disables
-//!   the account's card auto top-ups and is told. Not decided yet: such results are parked for a person
-//!   ([`settle::Misfit::NotHandled`]).
+//! * **V1** A refund or a lost dispute takes back the credits that it paid for: each once, together never more than was
+//!   captured, and of the credits always quantity × given back ÷ captured, rounded down, below zero if need be
+//!   ([`settle::TakeBack`]). It disables card auto top-up of all the account's wallets and is told
+//!   ([`notices::payment_reversed`]). An open dispute holds the credits that it may take ([`settle::Settlement::Hold`]) and
+//!   alerts the operators; one that ends without taking them releases them. What is told of a payment that has not
+//!   succeeded here waits for that success ([`lifecycle::Step::Later`]), unless a later look finds it taken and given back
+//!   ([`settle::Settlement::CameAndWent`]).
 //!
 //! # Notices
 //!
@@ -132,7 +149,8 @@
 //!   ([`notices::NoticeDraft::id`]); it is delivered at least once.
 //! * **N2** A channel that fails is tried again with growing pauses, apart from the other channel, and parked after the
 //!   last try ([`retry::RetryPolicy`]).
-//! * **N3** Without a mobile number or an e-mail address the other channel serves ([`notices::route`]).
+//! * **N3** Without a mobile number or an e-mail address the other channel serves ([`notices::route`]). What concerns a
+//!   purchase goes by e-mail, and an alert to the operators' own address.
 //! * **N4** Texts come from templates in the account's language; an SMS fits 160 characters where its values allow; an
 //!   e-mail has text and HTML. Not here: the gateways crate has the texts, this one their values.
 //!

@@ -398,3 +398,43 @@ fn c8_c9_nothing_is_disabled_and_nobody_told_before_it_is_decided() {
         }
     }
 }
+
+#[test]
+fn c7_p4_every_failure_is_told_and_a_topups_is_counted() {
+    for pair in TOGETHER {
+        for event in [Event::Refused, Event::Challenged] {
+            let Some((to, effects)) = both(pair, event) else {
+                continue;
+            };
+            let failed = pair != to;
+            assert_eq!(
+                to.1 == TopupState::Failed,
+                failed || pair.1 == TopupState::Failed,
+                "{pair:?}"
+            );
+            assert_eq!(
+                effects.contains(&Effect::TellFailure),
+                failed,
+                "{pair:?} by {event}"
+            );
+            assert_eq!(
+                effects.contains(&Effect::CountFailure),
+                failed,
+                "{pair:?} by {event}"
+            );
+        }
+    }
+    for kind in PaymentKind::ALL.iter().copied() {
+        for state in PaymentState::ALL.iter().copied() {
+            for event in Event::ALL.iter().copied() {
+                let Step::Go { effects, .. } = payment(kind, state, event) else {
+                    continue;
+                };
+                assert!(
+                    !effects.contains(&Effect::CountFailure),
+                    "P4: a purchase's failure counts nothing"
+                );
+            }
+        }
+    }
+}

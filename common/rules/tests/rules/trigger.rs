@@ -1,8 +1,9 @@
-//! T1–T3.
+//! T1–T3, and C7 as far as the next send goes.
 
 use crate::given::{OTHER_TOPUP, by, credits, disabled, wallet, whole};
 use topup_rules::account::{AutoTopup, Method, Wallet};
 use topup_rules::credits::Credits;
+use topup_rules::settle::disables;
 use topup_rules::trigger::{Quiet, Trigger, after_send, triggering_send};
 
 /// After a send, with a threshold of 100.
@@ -70,6 +71,30 @@ fn t2_a_wallet_with_an_open_topup_joins_it() {
     assert_eq!(after_send(&open("100")), Trigger::None(Quiet::AlreadyOpen));
     assert_eq!(after_send(&open("-50")), Trigger::None(Quiet::AlreadyOpen));
     assert_eq!(after_send(&open("101")), Trigger::None(Quiet::AboveThreshold));
+}
+
+/// Each failure but the last of its row leaves auto top-up as it is, and the wallet's next send asks again.
+#[test]
+fn c7_a_failure_that_does_not_disable_yet_waits_for_the_next_send() {
+    let to_disable = 3;
+    let mut failing = after("50");
+    for failures_before in 0..to_disable {
+        assert_eq!(
+            after_send(&failing),
+            Trigger::Request(by(Method::Card)),
+            "{failures_before}"
+        );
+        if disables(failing.consecutive_failures, to_disable) {
+            failing.auto_topup = disabled(Method::Card);
+        }
+        failing.consecutive_failures += 1;
+    }
+    assert_eq!(failing.consecutive_failures, to_disable);
+    assert_eq!(
+        after_send(&failing),
+        Trigger::None(Quiet::Disabled),
+        "the third one disabled it"
+    );
 }
 
 #[test]

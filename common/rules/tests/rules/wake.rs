@@ -1,4 +1,4 @@
-//! C1–C4, C12, X1, X2.
+//! C1–C4, C8, C12, X1, X2.
 
 use crate::given::{
     OTHER_TOPUP, TOPUP, at, by, credits, disabled, key, main_account, sub_account, topup, transfer, wallet,
@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use topup_rules::account::{Account, AutoTopup, Caps, Method, Wallet};
 use topup_rules::credits::Credits;
+use topup_rules::lifecycle::Event;
 use topup_rules::topup::{SpacingClaim, Topup, TopupState};
 use topup_rules::wake::{
     CapUsage, SkipReason, Waits, Wake, WakeFacts, WakeFailure, delay_s, next_moment, wake,
@@ -307,6 +308,51 @@ fn x1_only_a_sub_account_is_refilled_from_its_own_main() {
         main: Some(stranger),
         ..from_main()
     });
+}
+
+/// A top-up that the gateway does not know waits in `scheduled` and holds the account's claim; it wakes like any other.
+#[test]
+fn c8_it_is_submitted_again_only_while_it_is_still_wanted() {
+    let not_known = |given: Given| {
+        let mut given = given
+            .state(TopupState::Scheduled)
+            .last_settled("2026-11-22T07:59:00Z");
+        given.claim.unsettled = Some(TOPUP);
+        given.wake()
+    };
+    assert_eq!(not_known(card()), charge());
+    assert_eq!(
+        not_known(card().auto_topup(disabled(Method::Card))),
+        Wake::Skip(SkipReason::Disabled)
+    );
+    assert_eq!(
+        not_known(card().auto_topup(AutoTopup::Enabled(by(Method::Transfer)))),
+        Wake::Skip(SkipReason::OtherMethod)
+    );
+    assert_eq!(
+        not_known(card().balance("101")),
+        Wake::Skip(SkipReason::AboveThreshold)
+    );
+    let forgotten = Given {
+        has_card: false,
+        ..card()
+    };
+    assert_eq!(not_known(forgotten), Wake::Fail(WakeFailure::NoCard));
+}
+
+#[test]
+fn c3_what_waking_decides_is_an_event_of_the_topup() {
+    let check = |wake: Wake, event| assert_eq!(wake.event(), event, "{wake:?}");
+    check(charge(), Some(Event::Charge));
+    check(from_main().wake(), Some(Event::Move));
+    check(Wake::Fail(WakeFailure::NoCard), Some(Event::CannotCharge));
+    check(
+        card().last_settled("2026-11-22T07:59:00Z").wake(),
+        Some(Event::Wait),
+    );
+    check(Wake::Skip(SkipReason::Disabled), Some(Event::NotWanted));
+    check(Wake::NotPriced, None);
+    check(Wake::Nothing(TopupState::Charging), None);
 }
 
 #[test]
