@@ -206,10 +206,13 @@ impl Announcer {
 
     fn sign(&self, event: &Event, trouble: Option<WebhookTrouble>) -> Option<Signed> {
         let mut data = event.data.clone();
-        if trouble == Some(WebhookTrouble::WrongAmount)
-            && let Some(amount) = data.get("amount").and_then(Value::as_u64)
-        {
-            data["amount"] = amount.saturating_add(1).into();
+        if trouble == Some(WebhookTrouble::WrongAmount) {
+            // Both: the requested one is what counts where the customer bears the fees.
+            for amount in ["amount", "requested_amount"] {
+                if let Some(right) = data.get(amount).and_then(Value::as_u64) {
+                    data[amount] = right.saturating_add(1).into();
+                }
+            }
         }
         let body = serde_json::to_vec(&serde_json::json!({"event": event.name, "data": data})).ok()?;
         let key = match trouble {
