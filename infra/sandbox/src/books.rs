@@ -215,6 +215,22 @@ impl Books {
         Some(transaction.clone())
     }
 
+    /// The bank has taken the money after all, whatever was said of it before. `None` where it was known to have.
+    pub fn succeed_after_all(
+        &mut self,
+        reference: &str,
+        now: Timestamp,
+        amounts: impl FnOnce(u64) -> (u64, u64),
+    ) -> Option<Transaction> {
+        let transaction = self.by_reference.get_mut(reference)?;
+        match transaction.status {
+            Status::Success | Status::Reversed => return None,
+            Status::Abandoned | Status::Ongoing | Status::Pending | Status::Failed => {}
+        }
+        apply(transaction, Behaviour::Approve, now, amounts);
+        Some(transaction.clone())
+    }
+
     /// Withdraws a saved card; `false` where [`BOOKED_MAX`] is reached.
     #[must_use]
     pub fn deactivate(&mut self, authorization_code: String) -> bool {

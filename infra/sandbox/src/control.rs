@@ -2,9 +2,10 @@
 //!
 //! | path | what |
 //! | --- | --- |
-//! | `GET captures`, `charges`, `sms`, `mail`, `webhooks`, `deactivated` | JSON arrays, oldest first, each entry with `at` (UTC, microseconds). `?after=N`, `?since=TIME`, and `?at_least=N&wait_ms=MS` to wait for entries; the header `x-sandbox-next` is the `after` that continues |
+//! | `GET captures`, `charges`, `verifications`, `sms`, `mail`, `webhooks`, `deactivated` | JSON arrays, oldest first, each entry with `at` (UTC, microseconds). `?after=N`, `?since=TIME`, and `?at_least=N&wait_ms=MS` to wait for entries; the header `x-sandbox-next` is the `after` that continues |
 //! | `POST refund` | `{"reference", "amount"?, "outcome"?: "processed", "failed"}`: somebody refunds on the gateway's own page |
-//! | `POST dispute` | `{"reference", "amount"?, "outcome"?: "lost", "won"}`: opens a dispute; with an outcome, ends it |
+//! | `POST succeed` | `{"reference"}`: a payment that failed, or is not settled, was captured after all |
+//! | `POST dispute` | `{"reference", "amount"?, "outcome"?: "lost", "unanswered", "won"}`: opens a dispute; with an outcome, ends it |
 //! | `POST replay` | `{"reference"}`: the payment's `charge.success` once more |
 //! | `POST trouble` | see [`crate::trouble::Order`] |
 //! | `POST latency` | `{"ms"}`: how long every gateway call takes at least |
@@ -45,6 +46,10 @@ pub(crate) fn router() -> Router<Arc<World>> {
             get(|State(world): State<Arc<World>>, wanted| list(world, |it| &it.charges, wanted)),
         )
         .route(
+            "/verifications",
+            get(|State(world): State<Arc<World>>, wanted| list(world, |it| &it.verifications, wanted)),
+        )
+        .route(
             "/sms",
             get(|State(world): State<Arc<World>>, wanted| list(world, |it| &it.sms, wanted)),
         )
@@ -61,6 +66,7 @@ pub(crate) fn router() -> Router<Arc<World>> {
             get(|State(world): State<Arc<World>>, wanted| list(world, |it| &it.deactivated, wanted)),
         )
         .route("/refund", post(refund))
+        .route("/succeed", post(succeed))
         .route("/dispute", post(dispute))
         .route("/replay", post(replay))
         .route("/trouble", post(trouble))
@@ -165,14 +171,25 @@ async fn dispute(State(world): State<Arc<World>>, body: Bytes) -> Answer {
     Ok(Json(data))
 }
 
+/// An order that names a payment and nothing else.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Replay {
+struct Named {
     reference: String,
 }
 
+async fn succeed(State(world): State<Arc<World>>, body: Bytes) -> Answer {
+    let Named { reference } = read(&body)?;
+    let succeeded = world
+        .books()
+        .succeed_after_all(&reference, Timestamp::now(), |asked| world.trouble.amounts(asked));
+    let transaction = succeeded.ok_or(RefundRefused::Unknown)?;
+    world.captured(&transaction);
+    Ok(Json(world.success_event(&transaction).data))
+}
+
 async fn replay(State(world): State<Arc<World>>, body: Bytes) -> Answer {
-    let Replay { reference } = read(&body)?;
+    let Named { reference } = read(&body)?;
     let found = world.books().find(&reference).cloned();
     let transaction = found.ok_or(RefundRefused::Unknown)?;
     let event = world.success_event(&transaction);

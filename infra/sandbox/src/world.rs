@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::behaviour::Draw;
-use crate::books::{Books, Transaction};
+use crate::books::{Books, Status, Transaction};
 use crate::gateway::shape;
 use crate::record::Record;
 use crate::trouble::Trouble;
@@ -35,6 +35,8 @@ pub struct World {
     pub captures: Record,
     /// Charges asked for, with what was answered.
     pub charges: Record,
+    /// Payments asked about, with where they stood; null where they are not known.
+    pub verifications: Record,
     /// Messages the SMS provider took or refused.
     pub sms: Record,
     /// Mails the relay took.
@@ -78,6 +80,7 @@ impl World {
             http,
             captures: Record::new("captures"),
             charges: Record::new("charges"),
+            verifications: Record::new("verifications"),
             sms: Record::new("sms"),
             mail: Record::new("mail"),
             webhooks,
@@ -134,12 +137,14 @@ impl World {
         self.announce(vec![self.success_event(transaction)])
     }
 
-    /// The webhook of a payment that succeeded.
+    /// The webhook of a payment that succeeded: the same whatever became of the payment since.
     pub fn success_event(&self, transaction: &Transaction) -> Event {
+        let mut data = shape::transaction(self, transaction, shape::Occasion::Webhook);
+        data["status"] = Status::Success.word().into();
         Event {
             name: "charge.success",
             reference: transaction.asked.reference.clone(),
-            data: shape::transaction(self, transaction, shape::Occasion::Webhook),
+            data,
         }
     }
 
@@ -174,6 +179,7 @@ impl World {
         for list in [
             &self.captures,
             &self.charges,
+            &self.verifications,
             &self.sms,
             &self.mail,
             &self.webhooks,

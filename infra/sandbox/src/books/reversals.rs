@@ -52,6 +52,9 @@ pub enum DisputeOutcome {
     /// The customer gets the money.
     #[serde(alias = "merchant-accepted")]
     Lost,
+    /// The customer gets the money, because the merchant did not answer in time.
+    #[serde(alias = "auto-accepted")]
+    Unanswered,
     /// The merchant keeps it.
     #[serde(alias = "declined")]
     Won,
@@ -164,7 +167,7 @@ impl Books {
             .get_mut(reference)
             .ok_or(RefundRefused::Unknown)?;
         match outcome {
-            DisputeOutcome::Lost => {
+            DisputeOutcome::Lost | DisputeOutcome::Unanswered => {
                 // Refunds in the meantime may have left less than what is disputed.
                 let left = transaction
                     .amount_minor

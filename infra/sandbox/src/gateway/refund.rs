@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::admission::Admitted;
 use super::errors::ApiError;
 use super::request::minor;
-use super::shape::{self, Occasion};
+use super::shape;
 use crate::books::{BOOKED_MAX, Dispute, DisputeOutcome, Refund, RefundRefused};
 use crate::record::rfc3339;
 use crate::webhooks::Event;
@@ -23,6 +23,7 @@ struct RefundRequest {
     /// The payment's reference, or its number.
     transaction: Value,
     amount: Option<Value>,
+    customer_note: Option<String>,
     merchant_note: Option<String>,
 }
 
@@ -59,7 +60,7 @@ pub(super) async fn refund(
     Ok(Json(json!({
         "status": true,
         "message": "Refund has been queued for processing",
-        "data": taken(&world, &refund, request.merchant_note.as_deref()),
+        "data": taken(&world, &refund, request),
     })))
 }
 
@@ -91,6 +92,9 @@ pub(crate) fn dispute_event(world: &World, dispute: &Dispute) -> Event {
     let (name, status, resolution) = match dispute.resolved {
         None => ("charge.dispute.create", "awaiting-merchant-feedback", None),
         Some((DisputeOutcome::Lost, _)) => ("charge.dispute.resolve", "resolved", Some("merchant-accepted")),
+        Some((DisputeOutcome::Unanswered, _)) => {
+            ("charge.dispute.resolve", "resolved", Some("auto-accepted"))
+        }
         Some((DisputeOutcome::Won, _)) => ("charge.dispute.resolve", "resolved", Some("declined")),
     };
     Event {
@@ -103,14 +107,16 @@ pub(crate) fn dispute_event(world: &World, dispute: &Dispute) -> Event {
             "status": status,
             "resolution": resolution,
             "domain": world.domain(),
-            "transaction": shape::transaction(world, transaction, Occasion::Webhook),
+            "transaction": shape::disputed(world, transaction),
             "transaction_reference": null,
             "category": "chargeback",
             "customer": shape::customer(world, &transaction.asked.email),
             "bin": "408408",
             "last4": "4081",
+            "dueAt": rfc3339(dispute.created_at),
             "resolvedAt": dispute.resolved.map(|(_, at)| rfc3339(at)),
             "evidence": null,
+            "attachments": null,
             "note": null,
             "history": [],
             "messages": [],
@@ -169,16 +175,20 @@ fn announce_when_done(world: &Arc<World>, refund: Refund) {
     });
 }
 
-fn taken(world: &World, refund: &Refund, merchant_note: Option<&str>) -> Value {
+fn taken(world: &World, refund: &Refund, request: RefundRequest) -> Value {
     let at = rfc3339(refund.created_at);
+    let note = format!("Refund for transaction {}", refund.transaction.asked.reference);
     json!({
         "id": refund.id,
-        "transaction": shape::transaction(world, &refund.transaction, Occasion::Verification),
+        "transaction": shape::refunded(world, &refund.transaction),
         "integration": 412_829,
         "deducted_amount": 0,
         "channel": null,
-        "merchant_note": merchant_note,
+        "merchant_note": request.merchant_note.unwrap_or_else(|| note.clone()),
+        "customer_note": request.customer_note.unwrap_or(note),
         "status": "pending",
+        "refunded_by": "sandbox@example.com",
+        "expected_at": at,
         "currency": refund.transaction.asked.currency.code(),
         "domain": world.domain(),
         "amount": amount(world, refund),

@@ -1,6 +1,8 @@
-//! The shape of a payment in answers and webhooks, with the hazards seen in real ones: fields that are null,
-//! missing, of another type or padded. Which of them a payment has is drawn from its reference, and only
-//! where the caller can do without: a hosted payment's card is always told whole.
+//! The shape of a payment in answers and webhooks, with the hazards seen in real ones: fields that are null, of
+//! another type or padded, and in webhooks also missing. Which of them a payment has is drawn from its reference, and
+//! only where the caller can do without: a hosted payment's card is always told whole.
+//!
+//! Answers bear every field that the gateway's published description promises; webhooks are not part of it.
 
 use serde_json::{Value, json};
 
@@ -14,8 +16,10 @@ use crate::world::World;
 pub enum Occasion {
     /// The answer to a charge: no `paid_at`, no `requested_amount`.
     Charge,
-    /// The answer to a verification, and the list.
+    /// The answer to a verification.
     Verification,
+    /// An entry of the list.
+    List,
     /// A webhook.
     Webhook,
 }
@@ -24,7 +28,6 @@ pub enum Occasion {
 pub fn transaction(world: &World, transaction: &Transaction, occasion: Occasion) -> Value {
     let asked = &transaction.asked;
     let draw = world.draw(&asked.reference);
-    let created_at = rfc3339(transaction.created_at);
     let mut data = json!({
         "id": transaction.id,
         "domain": world.domain(),
@@ -37,35 +40,96 @@ pub fn transaction(world: &World, transaction: &Transaction, occasion: Occasion)
         "channel": transaction.channel.word(),
         "ip_address": null,
         "metadata": metadata(transaction, draw),
+        "log": null,
+        "fees": fees(transaction, draw),
         "customer": customer(world, &asked.email),
         "authorization": authorization(transaction, draw),
         "plan": null,
     });
-    if !draw.one_in(4, "fees missing") {
-        data["fees"] = fees(transaction, draw);
-    }
-    if !draw.one_in(2, "log missing") {
-        data["log"] = Value::Null;
-    }
+    let created_at = json!(rfc3339(transaction.created_at));
     match occasion {
-        Occasion::Charge => data["transaction_date"] = created_at.into(),
+        Occasion::Charge => data["transaction_date"] = created_at,
         Occasion::Verification => {
-            data["transaction_date"] = created_at.clone().into();
+            told_later(&mut data, transaction, &created_at);
+            data["transaction_date"] = created_at;
             data["receipt_number"] = Value::Null;
-            told_later(&mut data, transaction, created_at);
+            data["fees_breakdown"] = Value::Null;
+            data["plan_object"] = json!({});
         }
-        Occasion::Webhook => told_later(&mut data, transaction, created_at),
+        Occasion::List => {
+            told_later(&mut data, transaction, &created_at);
+            data["plan"] = json!({});
+        }
+        Occasion::Webhook => {
+            told_later(&mut data, transaction, &created_at);
+            data["plan"] = json!({});
+            leave_out(&mut data, draw);
+        }
     }
     data
 }
 
-fn told_later(data: &mut Value, transaction: &Transaction, created_at: String) {
+/// What is told once the call itself is over.
+fn told_later(data: &mut Value, transaction: &Transaction, created_at: &Value) {
+    let paid_at = json!(transaction.paid_at.map(rfc3339));
+    for (field, value) in [
+        ("paid_at", paid_at.clone()),
+        ("paidAt", paid_at),
+        ("created_at", created_at.clone()),
+        ("createdAt", created_at.clone()),
+        ("requested_amount", transaction.requested_minor.into()),
+        ("fees_split", Value::Null),
+        ("order_id", Value::Null),
+        ("pos_transaction_data", Value::Null),
+        ("source", Value::Null),
+        ("connect", Value::Null),
+        ("split", json!({})),
+        ("subaccount", json!({})),
+    ] {
+        data[field] = value;
+    }
+}
+
+fn leave_out(data: &mut Value, draw: Draw<'_>) {
+    if let Some(fields) = data.as_object_mut() {
+        for field in ["fees", "log", "connect", "order_id"] {
+            if draw.one_in(2, field) {
+                fields.remove(field);
+            }
+        }
+    }
+}
+
+/// A payment as it stands in the answer to a refund of it.
+pub fn refunded(world: &World, transaction: &Transaction) -> Value {
     let paid_at = transaction.paid_at.map(rfc3339);
-    data["paid_at"] = json!(paid_at);
-    data["paidAt"] = json!(paid_at);
-    data["createdAt"] = json!(created_at);
-    data["created_at"] = json!(created_at);
-    data["requested_amount"] = transaction.requested_minor.into();
+    json!({
+        "id": transaction.id,
+        "domain": world.domain(),
+        "reference": transaction.asked.reference,
+        "amount": transaction.amount_minor,
+        "paid_at": paid_at,
+        "channel": transaction.channel.word(),
+        "currency": transaction.asked.currency.code(),
+        "authorization": {"exp_month": null, "exp_year": null, "account_name": null},
+        "customer": {"international_format_phone": null},
+        "plan": {},
+        "subaccount": {"currency": null},
+        "split": {},
+        "order_id": null,
+        "paidAt": paid_at,
+        "pos_transaction_data": null,
+        "source": null,
+        "fees_breakdown": null,
+    })
+}
+
+/// A payment as it stands in the webhook of a dispute: without card and customer.
+pub fn disputed(world: &World, disputed: &Transaction) -> Value {
+    let mut data = transaction(world, disputed, Occasion::Webhook);
+    data["authorization"] = json!({});
+    data["customer"] = json!({"international_format_phone": null});
+    data
 }
 
 /// A customer as JSON.
@@ -83,9 +147,13 @@ pub fn customer(world: &World, email: &str) -> Value {
     })
 }
 
-/// What the caller sent comes back; where it sent nothing, one of several kinds of nothing.
+/// What the caller sent comes back, an object even where it came written out as text; where it sent nothing, one of
+/// several kinds of nothing.
 fn metadata(transaction: &Transaction, draw: Draw<'_>) -> Value {
     match &transaction.asked.metadata {
+        Some(Value::String(text)) if !text.is_empty() => {
+            serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())
+        }
         Some(metadata) if !metadata.is_null() => metadata.clone(),
         Some(_) | None => draw.pick("metadata", &[json!(""), json!(0), Value::Null, json!({})]),
     }

@@ -27,11 +27,12 @@ pub(super) async fn verify(
     _: Admitted,
     Path(reference): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let transaction = world
-        .books()
-        .find(&reference)
-        .cloned()
-        .ok_or(ApiError::TransactionNotFound)?;
+    let found = world.books().find(&reference).cloned();
+    let status = found.as_ref().map(|it| it.status.word());
+    world
+        .verifications
+        .push(&json!({"reference": reference, "status": status}));
+    let transaction = found.ok_or(ApiError::TransactionNotFound)?;
     let data = shape::transaction(&world, &transaction, Occasion::Verification);
     Ok(Json(
         json!({"status": true, "message": "Verification successful", "data": data}),
@@ -60,7 +61,7 @@ pub(super) async fn list(
     let per_page = period.per_page.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
     let page = period.page.unwrap_or(1).max(1);
     let skipped = (page - 1).saturating_mul(per_page);
-    let (total, wanted) = {
+    let (total, volume_minor, wanted) = {
         let books = world.books();
         let all = || {
             books.between(from, to).filter(|it| {
@@ -72,6 +73,7 @@ pub(super) async fn list(
         };
         (
             all().count(),
+            all().map(|it| it.amount_minor).sum::<u64>(),
             all()
                 .skip(skipped)
                 .take(per_page)
@@ -79,13 +81,14 @@ pub(super) async fn list(
                 .collect::<Vec<Transaction>>(),
         )
     };
-    let shape = |it: &Transaction| shape::transaction(&world, it, Occasion::Verification);
+    let shape = |it: &Transaction| shape::transaction(&world, it, Occasion::List);
     Ok(Json(json!({
         "status": true,
         "message": "Transactions retrieved",
         "data": wanted.iter().map(shape).collect::<Vec<Value>>(),
         "meta": {
             "total": total,
+            "total_volume": volume_minor,
             "skipped": skipped,
             "perPage": per_page,
             "page": page,

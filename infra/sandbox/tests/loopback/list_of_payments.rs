@@ -36,7 +36,7 @@ async fn a_period_is_listed_page_by_page_newest_first() {
     let first = page(1).await;
     assert_eq!(
         first["meta"],
-        json!({"total": 5, "skipped": 0, "perPage": 2, "page": 1, "pageCount": 3})
+        json!({"total": 5, "total_volume": 5 * 35_247, "skipped": 0, "perPage": 2, "page": 1, "pageCount": 3})
     );
     assert_eq!(references(&first), ["r4", "r3"]);
     assert_eq!(references(&page(3).await), ["r0"]);

@@ -9,7 +9,9 @@
 mod app;
 
 mod cards;
+mod conformance;
 mod hosted_page;
+mod late_success;
 mod list_of_payments;
 mod mail;
 mod program;

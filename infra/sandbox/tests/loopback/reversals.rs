@@ -83,6 +83,7 @@ async fn a_dispute_is_opened_then_won_or_lost() {
     for (outcome, resolution, status) in [
         ("won", "declined", "success"),
         ("lost", "merchant-accepted", "reversed"),
+        ("unanswered", "auto-accepted", "reversed"),
     ] {
         app.charge("AUTH_ok", outcome).await;
         receiver.next().await;

@@ -26,6 +26,9 @@ pub(crate) struct Receiver {
 pub(crate) struct Webhook {
     pub(crate) event: String,
     pub(crate) data: Value,
+    /// As it came.
+    pub(crate) raw: Vec<u8>,
+    pub(crate) signature: Option<String>,
     /// Whether the signature is right.
     genuine: bool,
 }
@@ -46,6 +49,8 @@ impl Receiver {
             let _ = sender.send(Webhook {
                 event,
                 data: parsed["data"].clone(),
+                raw: body.to_vec(),
+                signature: Some(signed.to_owned()),
                 genuine,
             });
             status
