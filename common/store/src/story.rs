@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use topup_rules::account::AutoTopup;
 use topup_rules::credits::Credits;
-use topup_rules::ids::{AccountId, Reference, TopupId};
+use topup_rules::ids::{AccountId, TopupId};
 use topup_rules::money::Money;
 use topup_rules::settle::ReversalState;
 use topup_rules::topup::{PaymentState, TopupState};
@@ -155,43 +155,24 @@ fn purchase(row: &Row) -> Result<Vec<StoryLine>, StoreError> {
 
 /// A refund, or a dispute and its end.
 fn reversal(row: &Row) -> Result<Vec<StoryLine>, StoreError> {
-    let reference: Reference = rows::name(row, "reference", "reversals")?;
-    let reversal_id: String = row.try_get("reversal_id")?;
-    let source = rows::name(row, "source", "reversals")?;
-    let reason: Option<String> = row.try_get("reason")?;
-    let ended_at: Option<Timestamp> = row.try_get("ended_at")?;
+    let state: ReversalState = rows::name(row, "state", "reversals")?;
     let opened_at: Timestamp = row.try_get("opened_at")?;
-    let disputed = || -> Result<Fact, StoreError> {
-        Ok(Fact::Disputed {
-            reference: reference.clone(),
-            reversal_id: reversal_id.clone(),
-            amount: price(row)?,
-            held: rows::credits(row, "held_milli")?,
-            source,
-            reason: reason.clone(),
-        })
+    let ended_at: Option<Timestamp> = row.try_get("ended_at")?;
+    // A refund begins and ends in one moment.
+    let was_open = ended_at.is_none_or(|ended_at| ended_at > opened_at);
+    let mut facts = Vec::with_capacity(2);
+    if was_open {
+        facts.push((opened_at, disputed(row, state)?));
+    }
+    let end = match state {
+        ReversalState::Disputed => None,
+        ReversalState::Won => Some(Fact::DisputeWon {
+            reference: rows::name(row, "reference", "reversals")?,
+            reversal_id: row.try_get("reversal_id")?,
+        }),
+        ReversalState::Reversed => Some(reversed(row)?),
     };
-    let facts = match rows::name(row, "state", "reversals")? {
-        ReversalState::Disputed => vec![(opened_at, disputed()?)],
-        ReversalState::Won => {
-            let won = Fact::DisputeWon {
-                reference: reference.clone(),
-                reversal_id: reversal_id.clone(),
-            };
-            vec![(opened_at, disputed()?), (ended_at.unwrap_or(opened_at), won)]
-        }
-        ReversalState::Reversed => {
-            let reversed = Fact::Reversed {
-                reference: reference.clone(),
-                reversal_id: reversal_id.clone(),
-                amount: price(row)?,
-                taken_back: rows::credits(row, "taken_back_milli")?,
-                source,
-                reason: reason.clone(),
-            };
-            vec![(ended_at.unwrap_or(opened_at), reversed)]
-        }
-    };
+    facts.extend(end.map(|end| (ended_at.unwrap_or(opened_at), end)));
     let service = optional_name(row, "service", "topups")?;
     let topup_id: Option<TopupId> = row.try_get("topup_id")?;
     let line = |(at, fact)| StoryLine {
@@ -201,6 +182,31 @@ fn reversal(row: &Row) -> Result<Vec<StoryLine>, StoreError> {
         fact,
     };
     Ok(facts.into_iter().map(line).collect())
+}
+
+fn disputed(row: &Row, state: ReversalState) -> Result<Fact, StoreError> {
+    Ok(Fact::Disputed {
+        reference: rows::name(row, "reference", "reversals")?,
+        reversal_id: row.try_get("reversal_id")?,
+        amount: price(row)?,
+        held: match state {
+            ReversalState::Disputed => Some(rows::credits(row, "held_milli")?),
+            ReversalState::Won | ReversalState::Reversed => None,
+        },
+        source: rows::name(row, "source", "reversals")?,
+        reason: row.try_get("reason")?,
+    })
+}
+
+fn reversed(row: &Row) -> Result<Fact, StoreError> {
+    Ok(Fact::Reversed {
+        reference: rows::name(row, "reference", "reversals")?,
+        reversal_id: row.try_get("reversal_id")?,
+        amount: price(row)?,
+        taken_back: rows::credits(row, "taken_back_milli")?,
+        source: rows::name(row, "source", "reversals")?,
+        reason: row.try_get("reason")?,
+    })
 }
 
 /// The amount of a row, in its currency.

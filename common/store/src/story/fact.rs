@@ -128,7 +128,7 @@ pub enum Fact {
         /// Whose result it was.
         settled_by: Option<ResultSource>,
     },
-    /// V1: a payment was disputed, and its credits are held.
+    /// V1: a payment was disputed; its credits are held until the dispute is over.
     Disputed {
         /// Of which payment.
         reference: Reference,
@@ -137,8 +137,8 @@ pub enum Fact {
         /// How much of the money.
         #[serde(serialize_with = "one_money")]
         amount: Money,
-        /// Credits that are held for it; 0 once it is over.
-        held: Credits,
+        /// Credits that are held for it; `None` once it is over.
+        held: Option<Credits>,
         /// Whose word it is.
         source: ResultSource,
         /// In whose words.
@@ -311,7 +311,8 @@ impl fmt::Display for Fact {
                 reason,
                 ..
             } => {
-                write!(f, "{amount} of {reference} are disputed, {held} credits are held")?;
+                write!(f, "{amount} of {reference} are disputed")?;
+                optional(f, ", credits held for it: ", held.as_ref())?;
                 optional(f, ": ", reason.as_ref())
             }
             Self::DisputeWon { reference, .. } => {
