@@ -6,10 +6,10 @@
 //! is decided by the rules; where it is a verdict, it goes to `payment-results` like any other. Left out: charging.
 
 use crate::line::Line;
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use topup_gateways::payment::{PaymentGateway, Verified};
 use topup_rules::ids::Reference;
@@ -31,10 +31,12 @@ const CHARGE_MARGIN: Duration = Duration::from_secs(60);
 const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
 
 /// Asks until the process is to stop.
-pub(crate) async fn run(process: &Process, gateway: &PaymentGateway) {
-    let asker = Asker::new(process, gateway);
+pub(crate) async fn run(process: &Process, gateway: &Arc<PaymentGateway>) {
+    let asker = Arc::new(Asker::new(process, gateway));
     let part = process.health.part("inquiries");
-    let mut asking = FuturesUnordered::new();
+    // Tasks of their own: they have to go on while the next ones are looked for, or the look would wait for the
+    // connections that they hold.
+    let mut asking = JoinSet::new();
     let mut looks = interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Whether the last look found as many as there was room for.
@@ -42,7 +44,12 @@ pub(crate) async fn run(process: &Process, gateway: &PaymentGateway) {
     loop {
         let is_time = tokio::select! {
             () = process.shutdown.requested() => break,
-            Some(()) = asking.next(), if !asking.is_empty() => are_more && asking.len() <= asker.at_once / 2,
+            Some(ended) = asking.join_next() => {
+                if let Err(panicked) = ended {
+                    error!(error = %panicked, "a question broke off; it is asked again");
+                }
+                are_more && asking.len() <= asker.at_once / 2
+            }
             _ = looks.tick() => true,
         };
         let room = asker.at_once.saturating_sub(asking.len());
@@ -53,7 +60,10 @@ pub(crate) async fn run(process: &Process, gateway: &PaymentGateway) {
             Ok(due) => {
                 part.ready();
                 are_more = due.len() == room;
-                asking.extend(due.into_iter().map(|inquired| asker.ask(inquired)));
+                for inquired in due {
+                    let asker = Arc::clone(&asker);
+                    asking.spawn(async move { asker.ask(inquired).await });
+                }
             }
             Err(failed) => {
                 are_more = false;
@@ -62,27 +72,27 @@ pub(crate) async fn run(process: &Process, gateway: &PaymentGateway) {
             }
         }
     }
-    let _dropped = timeout(LAST_WORDS_MAX, asking.collect::<Vec<()>>()).await;
+    let _dropped = timeout(LAST_WORDS_MAX, async { while asking.join_next().await.is_some() {} }).await;
 }
 
 /// What asking needs.
-struct Asker<'a> {
-    process: &'a Process,
-    gateway: &'a PaymentGateway,
-    line: Line<'a>,
+struct Asker {
+    process: Process,
+    gateway: Arc<PaymentGateway>,
+    line: Line,
     policy: InquiryPolicy,
     call_max: Duration,
     at_once: usize,
 }
 
-impl<'a> Asker<'a> {
-    fn new(process: &'a Process, gateway: &'a PaymentGateway) -> Self {
+impl Asker {
+    fn new(process: &Process, gateway: &Arc<PaymentGateway>) -> Self {
         let settings = &process.settings;
         Self {
-            process,
-            gateway,
+            process: process.clone(),
+            gateway: Arc::clone(gateway),
             line: Line {
-                store: &process.store,
+                store: process.store.clone(),
                 gateway: gateway.name(),
                 class: CallClass::Verify,
                 policy: settings.line_policy(CallClass::Verify),
@@ -151,7 +161,7 @@ impl<'a> Asker<'a> {
         if let Err(failed) = self.line.ended(verified.call_end()).await {
             warn!(error = %failed, "the line to the gateway did not learn how a call ended");
         }
-        end(verified, self.gateway, &inquired.reference)
+        end(verified, &self.gateway, &inquired.reference)
     }
 }
 

@@ -25,6 +25,7 @@ pub mod reconcile;
 mod sweeps;
 mod tasks;
 
+use std::sync::Arc;
 use topup_gateways::payment::PaymentGateway;
 use topup_runtime::{Process, SettingsError};
 
@@ -36,7 +37,7 @@ pub const NAME: &str = "sweeper";
 /// # Errors
 /// Names the setting that is missing or unusable.
 pub async fn sweep(process: Process) -> Result<(), SettingsError> {
-    let gateway = process.settings.paystack.client(PaymentGateway::paystack)?;
+    let gateway = Arc::new(process.settings.paystack.client(PaymentGateway::paystack)?);
     tokio::join!(
         sweeps::run(&process),
         inquiries::run(&process, &gateway),

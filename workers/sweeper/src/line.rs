@@ -12,14 +12,14 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 
 /// Calls of one class to one gateway.
 #[derive(Debug)]
-pub(crate) struct Line<'a> {
-    pub(crate) store: &'a Store,
+pub(crate) struct Line {
+    pub(crate) store: Store,
     pub(crate) gateway: &'static str,
     pub(crate) class: CallClass,
     pub(crate) policy: LinePolicy,
 }
 
-impl Line<'_> {
+impl Line {
     /// Waits for leave to make one call, for `wait_max` at most. `false` where that was too short.
     ///
     /// # Errors

@@ -77,7 +77,7 @@ pub async fn reconcile(
 ) -> Result<Reconciled, ReconcileError> {
     let (from, to) = bounds(day, &settings.rules.time_zone)?;
     let line = |class| Line {
-        store,
+        store: store.clone(),
         gateway: gateway.name(),
         class,
         policy: settings.line_policy(class),
@@ -133,7 +133,7 @@ fn ours_alone(listed: &Listed) -> Option<Reference> {
 /// What the gateway says of one payment; `None` where it does not know it.
 async fn look_up(
     gateway: &PaymentGateway,
-    line: &Line<'_>,
+    line: &Line,
     reference: &Reference,
 ) -> Result<Option<Listed>, ReconcileError> {
     if !line.leave(LEAVE_MAX).await? {

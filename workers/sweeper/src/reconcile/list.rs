@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// A list that is being read.
 pub(super) struct Pages<'a> {
     gateway: &'a PaymentGateway,
-    line: Line<'a>,
+    line: Line,
     from: Timestamp,
     to: Timestamp,
     /// The next page's number; `None` after the last.
@@ -28,7 +28,7 @@ pub(super) struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    pub(super) fn new(gateway: &'a PaymentGateway, line: Line<'a>, from: Timestamp, to: Timestamp) -> Self {
+    pub(super) fn new(gateway: &'a PaymentGateway, line: Line, from: Timestamp, to: Timestamp) -> Self {
         Self {
             gateway,
             line,
