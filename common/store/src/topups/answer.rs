@@ -1,6 +1,6 @@
 //! The gateway's answer to a charge, written down before anything follows from it.
 
-use super::ChargeIntent;
+use super::{ChargeIntent, lock_topup};
 use crate::outbox::{self, Draft, OutboxMessage};
 use crate::transaction::Tx;
 use crate::{Store, StoreError, lines, rows};
@@ -60,12 +60,22 @@ impl Store {
         line: LineEnd,
     ) -> Result<Vec<OutboxMessage>, StoreError> {
         self.transact(|tx| async move {
+            lock_paid_for(&tx, intent).await?;
             let messages = record(&tx, intent, call, answer, pauses).await?;
             // Last of all: every process shares that row.
             lines::end_call(&tx, &intent.gateway, CallClass::Charge, line.end, &line.policy).await?;
             Ok(messages)
         })
         .await
+    }
+}
+
+/// The top-up before its payment, as everywhere: a payment's row that is changed twice, and a call that refers to it,
+/// have the database look up what they refer to, under a lock that would otherwise come the wrong way round.
+async fn lock_paid_for(tx: &Tx, intent: &ChargeIntent) -> Result<(), StoreError> {
+    match intent.paid_for {
+        PaidFor::Topup(topup) => lock_topup(tx, intent.account, topup).await.map(drop),
+        PaidFor::Purchase { .. } => Ok(()),
     }
 }
 
@@ -98,6 +108,11 @@ async fn record(
             asked.answer(tx, result).await
         }
         Answer::Trouble { reason, at_least_s } => {
+            match intent.paid_for {
+                // It is to wait: locked before its payment, as everywhere.
+                PaidFor::Topup(topup) => drop(super::lock_topup(tx, intent.account, topup).await?),
+                PaidFor::Purchase { .. } => {}
+            }
             asked.record(tx, "charge", "our-trouble", Some(reason)).await?;
             let due = due_again(tx, intent, at_least_s.unwrap_or(0), pauses).await?;
             match intent.paid_for {
