@@ -15,7 +15,7 @@ mod harness;
 pub use harness::accounts::{Account, main_account, sub_account};
 pub use harness::app::{App, AppOptions};
 pub use harness::broker::{Broker, Parked};
-pub use harness::charges::{free_line, our_trouble, result_of, settlement_policy, topup_policy};
+pub use harness::charges::{free_line, our_trouble, result_of, said, settlement_policy, topup_policy};
 pub use harness::events::{Event, Raw, event, raw};
 pub use harness::library::{Library, account_id, sms_wallet, store_on};
 pub use harness::outside::{Capture, Charge, Mail, Outside, Sms, WebhookTry};

@@ -4,19 +4,21 @@ use anyhow::{Context as _, Result, bail, ensure};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use topup_rules::ids::WalletKey;
-use topup_rules::inquiries::InquiryPolicy;
+use topup_rules::inquiries::{AfterInquiry, InquiryPolicy, Told};
 use topup_rules::lines::{CallEnd, LinePolicy};
 use topup_rules::message::{self, PaymentMode, PaymentResult, PaymentStatus, ResultSource, SmsSent};
 use topup_rules::prices::{PriceList, PriceTier};
 use topup_rules::retry::RetryPolicy;
 use topup_rules::sends::OpenWindow;
 use topup_store::{
-    Answer, ChargeIntent, GatewayCall, LineEnd, Send, SettingsChange, SettlementPolicy, TopupPolicy, Woken,
+    Answer, ChargeIntent, GatewayCall, Inquired, InquiryEnd, LineEnd, OutboxMessage, Send, SettingsChange,
+    SettlementPolicy, TopupPolicy, Woken,
 };
 use uuid::Uuid;
 
 use super::events::Event;
 use super::library::{Library, account_id, sms_wallet};
+use super::patience::eventually;
 use super::prices::sample_prices;
 use super::rows::Rows;
 
@@ -156,6 +158,50 @@ impl Library {
             .record_answer(intent, call, answer, &PAUSES, line)
             .await?;
         Ok(())
+    }
+}
+
+impl Library {
+    /// The payment that is to be asked about next, once its moment has come; nobody else asks for an hour.
+    ///
+    /// # Errors
+    /// There was none in time.
+    pub async fn asked(&self) -> Result<Inquired> {
+        let lease = SignedDuration::from_hours(1);
+        eventually("a payment to ask about", async || {
+            Ok(self
+                .store
+                .due_inquiries(lease, SignedDuration::ZERO, 1)
+                .await?
+                .pop())
+        })
+        .await
+    }
+
+    /// Writes down what came of asking.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn told(
+        &self,
+        inquired: &Inquired,
+        end: &InquiryEnd,
+        policy: &InquiryPolicy,
+    ) -> Result<(Option<AfterInquiry>, Vec<OutboxMessage>)> {
+        let call = GatewayCall {
+            started_at: Timestamp::now(),
+        };
+        Ok(self.store.record_inquiry(inquired, call, end, policy).await?)
+    }
+}
+
+/// The gateway's answer to a question, without anything about the money.
+#[must_use]
+pub fn said(told: Told) -> InquiryEnd {
+    InquiryEnd {
+        told,
+        detail: Some("as the test says".to_owned()),
+        result: None,
     }
 }
 

@@ -5,17 +5,15 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, bail};
 use futures_util::future::try_join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use topup_rules::account::Method;
 use topup_rules::ids::{Service, WalletKey};
 use topup_rules::inquiries::{AfterInquiry, InquiryPolicy, Told};
 use topup_rules::message::{PaymentStatus, ResultSource};
 use topup_rules::topup::{PaymentState, TopupState};
-use topup_store::{
-    Answer, ChargeIntent, GatewayCall, Inquired, InquiryEnd, OutboxMessage, Settled, TopupView, Woken,
-};
+use topup_store::{Answer, ChargeIntent, InquiryEnd, Settled, TopupView, Woken};
 use topup_tests::{
-    Library, account_id, event, eventually, main_account, our_trouble, result_of, settlement_policy,
+    Library, account_id, event, eventually, main_account, our_trouble, result_of, said, settlement_policy,
     sms_wallet, topup_policy,
 };
 use uuid::Uuid;
@@ -55,43 +53,11 @@ async fn one_unknown() -> Result<(Library, ChargeIntent)> {
     Ok((library, intent))
 }
 
-/// The payment that is to be asked about next, once its moment has come.
-async fn asked(library: &Library) -> Result<Inquired> {
-    eventually("a payment to ask about", async || {
-        Ok(library
-            .store
-            .due_inquiries(LEASE, SignedDuration::ZERO, 1)
-            .await?
-            .pop())
-    })
-    .await
-}
-
-fn said(told: Told) -> InquiryEnd {
-    InquiryEnd {
-        told,
-        detail: Some("as the test says".to_owned()),
-        result: None,
-    }
-}
-
-async fn record(
-    library: &Library,
-    inquired: &Inquired,
-    end: &InquiryEnd,
-    policy: &InquiryPolicy,
-) -> Result<(Option<AfterInquiry>, Vec<OutboxMessage>)> {
-    let call = GatewayCall {
-        started_at: Timestamp::now(),
-    };
-    Ok(library.store.record_inquiry(inquired, call, end, policy).await?)
-}
-
 /// Asks, and is told that.
 async fn ask(library: &Library, told: Told) -> Result<Option<AfterInquiry>> {
-    let inquired = asked(library).await?;
+    let inquired = library.asked().await?;
     let policy = settlement_policy().inquiries;
-    Ok(record(library, &inquired, &said(told), &policy).await?.0)
+    Ok(library.told(&inquired, &said(told), &policy).await?.0)
 }
 
 /// The gateway says as often as it takes that it does not know the payment.
@@ -190,7 +156,7 @@ async fn a_charge_is_asked_about_when_it_had_its_time_and_nobody_wrote_its_answe
     })
     .await?;
     assert_eq!(again.len(), 1);
-    let inquired = asked(&library).await?;
+    let inquired = library.asked().await?;
     assert_eq!(inquired.reference, intent.reference);
     assert!(overdue(second).await?.is_empty(), "it is asked about now");
     Ok(())
@@ -255,7 +221,7 @@ async fn an_answer_of_any_other_kind_begins_the_row_of_not_known_again() -> Resu
             "{told:?}: {after:?}"
         );
     }
-    let last = asked(&library).await?;
+    let last = library.asked().await?;
     assert_eq!((last.inquiry.asked, last.inquiry.not_known), (5, 2));
     assert_eq!(
         states(&library, &intent).await?,
@@ -311,7 +277,7 @@ async fn a_result_that_settles_while_a_question_is_under_way_wins() -> Result<()
         Told::Verdict(PaymentStatus::Success),
     ] {
         let (library, intent) = one_unknown().await?;
-        let inquired = asked(&library).await?;
+        let inquired = library.asked().await?;
         let settled = settle(&library, &intent, PaymentStatus::Success).await?;
         assert!(matches!(settled, Settled::Credited { .. }), "{settled:?}");
         let before = view(&library, &intent).await?;
@@ -325,7 +291,7 @@ async fn a_result_that_settles_while_a_question_is_under_way_wins() -> Result<()
             unknown_max: SignedDuration::ZERO,
             ..settlement_policy().inquiries
         };
-        let (after, messages) = record(&library, &inquired, &end, &policy).await?;
+        let (after, messages) = library.told(&inquired, &end, &policy).await?;
         assert_eq!((after, messages), (None, Vec::new()), "{told:?}");
         let now = view(&library, &intent).await?;
         assert_eq!(
@@ -356,24 +322,24 @@ async fn an_answer_that_comes_after_its_lease_counts_nothing_but_what_it_says_of
     })
     .await?;
     // Its lease is over, and another asks.
-    let second = asked(&library).await?;
+    let second = library.asked().await?;
     assert_eq!(second.reference, first.reference);
     let policy = InquiryPolicy {
         not_known_max: 1,
         ..settlement_policy().inquiries
     };
-    let late = record(&library, &first, &said(Told::NotKnown), &policy).await?;
+    let late = library.told(&first, &said(Told::NotKnown), &policy).await?;
     assert_eq!(late, (None, Vec::new()));
     let captured = InquiryEnd {
         result: Some(result_of(&intent, PaymentStatus::Success, ResultSource::Verify)),
         ..said(Told::Verdict(PaymentStatus::Success))
     };
-    let (after, messages) = record(&library, &first, &captured, &policy).await?;
+    let (after, messages) = library.told(&first, &captured, &policy).await?;
     assert_eq!(after, None);
     assert_eq!(messages.len(), 1, "money was taken, and nobody would know");
     // Of several who were told the same, one alone lets it be submitted again.
     let all = (0..ASKERS)
-        .map(|_| async { anyhow::Ok(record(&library, &second, &said(Told::NotKnown), &policy).await?.0) });
+        .map(|_| async { anyhow::Ok(library.told(&second, &said(Told::NotKnown), &policy).await?.0) });
     let all = try_join_all(all).await?;
     let submitted = all
         .iter()
@@ -393,12 +359,12 @@ async fn what_stays_unknown_for_too_long_is_parked_and_the_operators_are_told() 
     .await?;
     library.list_prices().await?;
     let intent = charging(&library, 1001).await?;
-    let inquired = asked(&library).await?;
+    let inquired = library.asked().await?;
     let policy = InquiryPolicy {
         unknown_max: SignedDuration::ZERO,
         ..settlement_policy().inquiries
     };
-    let (after, messages) = record(&library, &inquired, &said(Told::NoVerdict), &policy).await?;
+    let (after, messages) = library.told(&inquired, &said(Told::NoVerdict), &policy).await?;
     assert_eq!(after, Some(AfterInquiry::Park));
     assert_eq!(
         states(&library, &intent).await?,
