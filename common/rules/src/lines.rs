@@ -46,7 +46,7 @@ pub struct Line {
     pub window_start: Timestamp,
     /// Calls that asked to be let through in it.
     pub used: u32,
-    /// Troubles in a row.
+    /// Troubles in a row, until the line closes; then the tries that nobody has answered count on.
     pub troubles: u32,
     /// Nobody is let through before.
     pub closed_until: Option<Timestamp>,
@@ -131,9 +131,13 @@ pub fn admit(line: &Line, policy: &LinePolicy, now: Timestamp) -> (Line, Admissi
         let why = LineWait::Limit;
         return (line, Admission::Later { until, why });
     }
-    line.closed_until = line
-        .is_broken(policy)
-        .then(|| after(now, pause_s(line.troubles, policy)));
+    if line.is_broken(policy) {
+        // Until it is answered, the try counts as one more trouble: the next one comes after twice the pause.
+        line.troubles = line.troubles.saturating_add(1);
+        line.closed_until = Some(after(now, pause_s(line.troubles, policy)));
+    } else {
+        line.closed_until = None;
+    }
     (line, Admission::Now)
 }
 
@@ -148,6 +152,8 @@ pub fn after_call(line: &Line, end: CallEnd, policy: &LinePolicy, now: Timestamp
             }
             line.troubles = 0;
         }
+        // What else was under way when the line closed says nothing new.
+        CallEnd::Trouble if line.is_broken(policy) => {}
         CallEnd::Trouble => {
             line.troubles = line.troubles.saturating_add(1);
             if line.is_broken(policy) {
@@ -181,7 +187,7 @@ fn in_present_window(line: &Line, now: Timestamp) -> Line {
     }
 }
 
-/// Doubles with every trouble after the one that closed the line, in seconds.
+/// Doubles with every try after the trouble that closed the line, in seconds.
 fn pause_s(troubles: u32, policy: &LinePolicy) -> u32 {
     let doublings = troubles.saturating_sub(at_least_one(policy.troubles_to_close));
     2_u32

@@ -289,14 +289,24 @@ pub struct Alarmed<'a> {
     pub topup: Option<TopupId>,
 }
 
-/// C8: a payment is parked; `detail` says why, in a sentence.
+/// C8: a payment is parked, after the gateway said `last_word` about it. Says what has to be done, and what waits for it.
 #[must_use]
-pub fn payment_parked(alarmed: &Alarmed<'_>, detail: &str) -> NoticeDraft {
+pub fn payment_parked(alarmed: &Alarmed<'_>, last_word: &str) -> NoticeDraft {
+    let (name, waits) = match alarmed.topup {
+        Some(topup) => (
+            topup.to_string(),
+            "Nothing was disabled, and the account's next card top-up waits for this one. ",
+        ),
+        None => (alarmed.reference.to_string(), ""),
+    };
     operator_alert(
         alarmed,
         format!("alert:parked:{}", alarmed.reference),
         "A payment needs a person",
-        detail,
+        &format!(
+            "Nobody can say how this payment ended. The last that was heard of it: {last_word}. {waits}Look it up with the \
+             payment gateway, and then say so: fleetctl topup settle {name} --succeeded (or --failed) --reason \"...\"."
+        ),
     )
 }
 

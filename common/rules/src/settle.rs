@@ -248,9 +248,6 @@ pub enum Misfit {
     /// A dispute that ended well is said to be lost after all.
     #[error("V1: the dispute {0} was won before it is said to be lost")]
     WonBefore(String),
-    /// V1 is not decided by this version.
-    #[error("V1: results of status {0} are not handled yet")]
-    NotHandled(PaymentStatus),
 }
 
 fn minor(amount: Option<i64>) -> String {

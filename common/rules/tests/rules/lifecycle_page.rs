@@ -102,8 +102,14 @@ impl Half {
         let arrows = self.arrows(picture.events, picture.boxed);
         let mut text = String::from("```mermaid\nstateDiagram-v2\n");
         let inside = |state: &str| picture.boxed.contains(&state);
-        if !picture.boxed.is_empty() {
+        let begins = picture.begins.map(|begins| format!("[*] --> {begins}\n"));
+        if picture.boxed.is_empty() {
+            let _ = write!(text, "    {}", begins.unwrap_or_default());
+        } else {
             let _ = writeln!(text, "    state {BOX} {{");
+            if let Some(begins) = begins {
+                let _ = write!(text, "        {begins}");
+            }
             for (from, to, events) in arrows.iter().filter(|(from, to, _)| inside(from) && inside(to)) {
                 let _ = writeln!(text, "        {from} --> {to} : {}", events.join(", "));
             }
@@ -116,9 +122,6 @@ impl Half {
                 }
             }
             text.push_str("    }\n");
-        }
-        if let Some(begins) = picture.begins {
-            let _ = writeln!(text, "    [*] --> {begins}");
         }
         for (from, to, events) in arrows
             .iter()
@@ -192,12 +195,6 @@ struct Picture {
     boxed: &'static [&'static str],
 }
 
-const PAYMENT: Picture = Picture {
-    begins: Some("charging"),
-    events: Event::ALL,
-    boxed: &["charging", "pending", "unknown", "parked"],
-};
-
 /// A top-up's life in three pictures. Each event is in one of them.
 const WAKING: Picture = Picture {
     begins: Some("requested"),
@@ -226,14 +223,41 @@ const CHARGED: Picture = Picture {
 };
 const GIVEN_BACK: Picture = Picture {
     begins: None,
-    events: &[
-        Event::ReversedInPart,
-        Event::ReversedWhole,
-        Event::CameAndWent,
-        Event::DisputeOpened,
-        Event::DisputeWon,
-    ],
+    events: REVERSALS,
     boxed: &["scheduled", "charging", "pending", "unknown", "parked"],
+};
+const REVERSALS: &[Event] = &[
+    Event::ReversedInPart,
+    Event::ReversedWhole,
+    Event::CameAndWent,
+    Event::DisputeOpened,
+    Event::DisputeWon,
+];
+
+/// A payment's life in two. Each event is in one of them.
+const PAYMENT: Picture = Picture {
+    begins: Some("charging"),
+    events: &[
+        Event::Wait,
+        Event::Charge,
+        Event::Move,
+        Event::CannotCharge,
+        Event::NotWanted,
+        Event::OurTrouble,
+        Event::Captured,
+        Event::Refused,
+        Event::Challenged,
+        Event::Processing,
+        Event::NoVerdict,
+        Event::NotKnown,
+        Event::OutOfTime,
+    ],
+    boxed: &["charging", "pending", "unknown", "parked"],
+};
+const PAYMENT_GIVEN_BACK: Picture = Picture {
+    begins: None,
+    events: REVERSALS,
+    boxed: PAYMENT.boxed,
 };
 
 fn page() -> String {
@@ -250,7 +274,9 @@ fn page() -> String {
          try:\n\n{charged}\n\
          What is taken back (V1):\n\n{given_back}\n\
          {topup_matrix}\n{topup_effects}\n\
-         ## A top-up's payment\n\n{payment}\n{payment_matrix}\n{payment_effects}\n\
+         ## A top-up's payment\n\nUntil it is settled:\n\n{payment}\n\
+         What is taken back (V1), of a purchase's payment alike:\n\n{payment_given_back}\n\
+         {payment_matrix}\n{payment_effects}\n\
          ## A purchase's payment\n\nWith a saved card and on the gateway's page alike (P4):\n\n\
          {purchase}\n{purchase_matrix}\n{purchase_effects}",
         waking = topup.picture(&WAKING),
@@ -259,6 +285,7 @@ fn page() -> String {
         topup_matrix = topup.matrix(),
         topup_effects = topup.effects(),
         payment = of_topup.picture(&PAYMENT),
+        payment_given_back = of_topup.picture(&PAYMENT_GIVEN_BACK),
         payment_matrix = of_topup.matrix(),
         payment_effects = of_topup.effects(),
         purchase = of_purchase.picture(&PAYMENT),
@@ -282,12 +309,29 @@ fn the_page_shows_the_table_as_it_is() {
 }
 
 #[test]
-fn every_event_of_a_topup_is_in_one_picture() {
-    let mut shown: Vec<Event> = [WAKING, CHARGED, GIVEN_BACK]
-        .iter()
-        .flat_map(|picture| picture.events)
-        .copied()
-        .collect();
-    shown.sort();
-    assert_eq!(shown, Event::ALL);
+fn every_event_is_in_one_picture() {
+    let shown = |pictures: &[Picture]| {
+        let mut events: Vec<Event> = pictures
+            .iter()
+            .flat_map(|picture| picture.events)
+            .copied()
+            .collect();
+        events.sort();
+        events
+    };
+    assert_eq!(shown(&[WAKING, CHARGED, GIVEN_BACK]), Event::ALL);
+    assert_eq!(shown(&[PAYMENT, PAYMENT_GIVEN_BACK]), Event::ALL);
+}
+
+#[test]
+fn what_is_drawn_once_is_alike() {
+    let drawn = |kind, picture| Half::of_payment(kind).picture(picture);
+    let once = drawn(PaymentKind::Topup, &PAYMENT_GIVEN_BACK);
+    for kind in [PaymentKind::OneClick, PaymentKind::Hosted] {
+        assert_eq!(drawn(kind, &PAYMENT_GIVEN_BACK), once);
+    }
+    assert_eq!(
+        drawn(PaymentKind::OneClick, &PAYMENT),
+        drawn(PaymentKind::Hosted, &PAYMENT)
+    );
 }

@@ -107,22 +107,23 @@ fn c9_after_the_pause_one_call_tries_the_line_out() {
     let mut line = Played::new(POLICY);
     line.ends(CallEnd::Trouble, 0);
     line.ends(CallEnd::Trouble, 0);
-    assert_eq!(line.admit(5), Admission::Now, "the probe");
-    assert_eq!(line.admit(5), later(10, LineWait::Closed), "and no other");
-    // It fails: the pause doubles, up to the longest.
-    line.ends(CallEnd::Trouble, 6);
-    assert_eq!(line.admit(6), later(16, LineWait::Closed));
-    for _ in 0..10 {
-        line.ends(CallEnd::Trouble, 16);
+    // What else was under way when it closed makes the pause no longer.
+    for _ in 0..20 {
+        line.ends(CallEnd::Trouble, 1);
     }
-    assert_eq!(line.admit(16), later(76, LineWait::Closed));
-    // A probe that nobody hears of again keeps no door shut.
-    assert_eq!(line.admit(76), Admission::Now);
-    assert_eq!(line.admit(77), later(136, LineWait::Closed));
-    assert_eq!(line.admit(136), Admission::Now);
+    assert_eq!(line.admit(4), later(5, LineWait::Closed));
+    assert_eq!(line.admit(5), Admission::Now, "the probe");
+    assert_eq!(line.admit(5), later(15, LineWait::Closed), "and no other");
+    // It fails, or is not heard of in time: the next one comes after twice the pause, up to the longest.
+    line.ends(CallEnd::Trouble, 6);
+    assert_eq!(line.admit(6), later(15, LineWait::Closed));
+    for (probe, next) in [(15, 35), (35, 75), (75, 135), (135, 195)] {
+        assert_eq!(line.admit(probe), Admission::Now);
+        assert_eq!(line.admit(probe + 1), later(next, LineWait::Closed));
+    }
     // It is answered: open.
     line.ends(CallEnd::Answered, 137);
-    assert_eq!(line.admit(137), Admission::Now);
+    assert_eq!(line.admit(138), Admission::Now);
     assert_eq!(line.line.troubles, 0);
 }
 

@@ -249,12 +249,17 @@ fn c8_v1_operators_are_told_which_payment_needs_them() {
         reference: &reference,
         topup: Some(TOPUP),
     };
-    let parked = payment_parked(&alarmed, "No verdict for 24 hours.");
+    let parked = payment_parked(&alarmed, "no answer in time");
     assert_eq!(parked.template, Template::OperatorAlert);
     assert_eq!(parked.cause, format!("alert:parked:{reference}"));
     let told = json!({
-        "subject": "A payment needs a person", "detail": "No verdict for 24 hours.", "account_id": "1001",
-        "reference": reference.as_str(), "topup_id": TOPUP.to_string(),
+        "subject": "A payment needs a person", "account_id": "1001", "reference": reference.as_str(),
+        "topup_id": TOPUP.to_string(),
+        "detail": format!(
+            "Nobody can say how this payment ended. The last that was heard of it: no answer in time. Nothing was disabled, \
+             and the account's next card top-up waits for this one. Look it up with the payment gateway, and then say so: \
+             fleetctl topup settle {TOPUP} --succeeded (or --failed) --reason \"...\"."
+        ),
     });
     assert_eq!(params(&parked), told);
 
@@ -262,6 +267,9 @@ fn c8_v1_operators_are_told_which_payment_needs_them() {
         topup: None,
         ..alarmed
     };
+    let told = payment_parked(&bought, "pending").params["detail"].to_string();
+    assert!(told.contains(&format!("topup settle {reference} ")), "{told}");
+    assert!(!told.contains("top-up waits"), "{told}");
     let disputed = dispute_opened(&bought, "dispute-7", zar(10_000), credits("141.856"));
     assert_eq!(disputed.cause, format!("alert:dispute:{reference}:dispute-7"));
     let told = json!({
