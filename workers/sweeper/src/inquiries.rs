@@ -72,7 +72,10 @@ pub(crate) async fn run(process: &Process, gateway: &Arc<PaymentGateway>) {
             }
         }
     }
-    let _dropped = timeout(LAST_WORDS_MAX, async { while asking.join_next().await.is_some() {} }).await;
+    let _dropped = timeout(LAST_WORDS_MAX, async {
+        while asking.join_next().await.is_some() {}
+    })
+    .await;
 }
 
 /// What asking needs.

@@ -108,11 +108,6 @@ async fn record(
             asked.answer(tx, result).await
         }
         Answer::Trouble { reason, at_least_s } => {
-            match intent.paid_for {
-                // It is to wait: locked before its payment, as everywhere.
-                PaidFor::Topup(topup) => drop(super::lock_topup(tx, intent.account, topup).await?),
-                PaidFor::Purchase { .. } => {}
-            }
             asked.record(tx, "charge", "our-trouble", Some(reason)).await?;
             let due = due_again(tx, intent, at_least_s.unwrap_or(0), pauses).await?;
             match intent.paid_for {
