@@ -24,6 +24,7 @@ mod settlement;
 mod spacing;
 mod transfer;
 mod trigger;
+mod webhooks;
 
 // Whoever has to know is told.
 mod notices;
@@ -36,6 +37,7 @@ mod delays;
 mod operators;
 mod processes;
 mod readme;
+mod secrets;
 mod setting_up;
 mod story;
 mod trace;
