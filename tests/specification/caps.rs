@@ -1,9 +1,12 @@
 //! C12: what counts against an account's caps, and what does not.
 
 use anyhow::{Context as _, Result};
+use topup_rules::inquiries::Told;
 use topup_rules::topup::TopupState;
 use topup_store::Woken;
-use topup_tests::{Account, Library, event, main_account, our_trouble, sms_wallet, topup_policy};
+use topup_tests::{
+    Account, Library, event, main_account, our_trouble, said, settlement_policy, sms_wallet, topup_policy,
+};
 
 /// Reaches its threshold with the first send, and may be charged once a day.
 fn capped_account() -> Account {
@@ -47,5 +50,25 @@ async fn a_charge_that_is_tried_again_does_not_count_against_the_caps_that_it_fi
         reason.as_deref(),
         Some("the account's limit of 1 card top-ups a day is reached")
     );
+    library.audit_is_clean().await
+}
+
+#[tokio::test]
+async fn a_charge_that_the_gateway_never_had_is_submitted_again_at_the_cap_that_it_fills_itself() -> Result<()>
+{
+    let library = Library::with(&[capped_account()]).await?;
+    library.list_prices().await?;
+    let topup = library
+        .send(&event(1001).credits(50))
+        .await?
+        .context("a top-up")?;
+    let first = library.charges(sms_wallet(1001), topup).await?;
+    let policy = settlement_policy().inquiries;
+    for _ in 0..policy.not_known_max {
+        let inquired = library.asked().await?;
+        library.told(&inquired, &said(Told::NotKnown), &policy).await?;
+    }
+    let second = library.charges(sms_wallet(1001), topup).await?;
+    assert_eq!(second.reference, first.reference);
     library.audit_is_clean().await
 }

@@ -44,15 +44,16 @@ pub(super) async fn charge(
         &[&account.get(), &topup.id, &amount.amount_minor, &now],
     )
     .await?;
-    // A row that is there already is an earlier try that the gateway certainly has no charge of. What it had answered
-    // is over; and what comes of this try is not asked about before it had its time.
+    // A row that is there already is an earlier try that the gateway certainly has no charge of: this one is put to
+    // whoever is the gateway now. What was answered to that one is over, and this one is not asked about before it had
+    // its time.
     tx.execute(
         "INSERT INTO payments (account_id, reference, kind, topup_id, gateway, mode, amount_minor, currency, card_id,
                                state, intent_at)
          VALUES ($1, $2, 'topup', $3, $4, $5, $6, $7, $8, 'charging', $9)
              ON CONFLICT ON CONSTRAINT payments_pk DO UPDATE
-            SET state = 'charging', card_id = excluded.card_id, reason = NULL, retry_at = NULL, answer = NULL,
-                ask_at = NULL, not_known = 0",
+            SET state = 'charging', gateway = excluded.gateway, mode = excluded.mode, card_id = excluded.card_id,
+                reason = NULL, retry_at = NULL, answer = NULL, ask_at = NULL, not_known = 0",
         &[
             &account.get(),
             &reference.as_str(),
