@@ -107,14 +107,14 @@ async fn why_tells_the_whole_story_of_a_charge_that_failed_and_of_one_that_waits
         "4081",
         "500 credits came",
         "SMS",
-        "+27820001001",
-        "account-1001@example.com",
+        "+27…001",
+        "a…@example.com",
         "It waits until",
     ] {
         assert!(told.contains(part), "{part:?} is not told:\n{told}");
     }
     let told = app.fleet.fleetctl(&["why", "1002"]).await?;
-    for part in ["Declined", "disabled", "+27820001002"] {
+    for part in ["Declined", "disabled", "+27…002"] {
         assert!(told.contains(part), "{part:?} is not told:\n{told}");
     }
     // The same as data, in the order of time.

@@ -154,7 +154,7 @@ mod tests {
         assert!(
             text.contains(
                 "topup-1001-a  pending, ZAR 127.50  success, ZAR 127.50  not settled here yet: settled by the gateway's word\n\
-                 topup-1001-a  pending, ZAR 127.50  -                     the gateway has none of it: a person has to look\n"
+                 topup-1001-a  pending, ZAR 127.50  -                    the gateway has none of it: a person has to look\n"
             ),
             "{text}"
         );

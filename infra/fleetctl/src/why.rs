@@ -1,5 +1,6 @@
 //! `fleetctl why`: an account's story in the order of time, in words that can be read to a customer.
 
+mod payments;
 mod sentences;
 
 use crate::cli::WhyArgs;
@@ -8,9 +9,12 @@ use crate::output::Report;
 use crate::words;
 use sentences::sentence;
 use serde::Serialize;
+use std::collections::HashMap;
 use std::fmt::Write as _;
-use topup_rules::ids::{AccountId, TopupId};
+use topup_rules::ids::{AccountId, Reference, ReferenceKind, Service, TopupId};
+use topup_rules::message::Template;
 use topup_store::{Fact, StoryLine};
+use uuid::Uuid;
 
 #[derive(Serialize)]
 struct Story<'a> {
@@ -38,35 +42,119 @@ pub(crate) async fn run(fleet: &Fleet, args: &WhyArgs) -> anyhow::Result<Report>
     )
 }
 
-/// The top-ups of a story by number: ids are nothing to read out.
-struct Numbered(Vec<TopupId>);
+/// What a line is about, where it is about one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Topup(TopupId),
+    Purchase(Uuid),
+}
+
+impl Subject {
+    fn of(line: &StoryLine) -> Option<Self> {
+        let of_payment = |reference: &Reference| {
+            reference.parts().map(|(kind, _, id)| match kind {
+                ReferenceKind::Topup => Self::Topup(id),
+                ReferenceKind::Purchase => Self::Purchase(id),
+            })
+        };
+        let by_fact = || match &line.fact {
+            Fact::Bought { purchase_id, .. } | Fact::Paid { purchase_id, .. } => {
+                Some(Self::Purchase(*purchase_id))
+            }
+            Fact::Called { reference, .. }
+            | Fact::Disputed { reference, .. }
+            | Fact::DisputeWon { reference, .. }
+            | Fact::Reversed { reference, .. } => of_payment(reference),
+            Fact::Requested { .. }
+            | Fact::Scheduled { .. }
+            | Fact::Charging { .. }
+            | Fact::StillOpen { .. }
+            | Fact::Ended { .. }
+            | Fact::Disabled { .. }
+            | Fact::Notice { .. }
+            | Fact::Stands { .. } => None,
+        };
+        line.topup_id.map(Self::Topup).or_else(by_fact)
+    }
+}
+
+/// The top-ups and the purchases of a story by number: ids are nothing to read out.
+#[derive(Default)]
+struct Numbered {
+    topups: Vec<TopupId>,
+    purchases: Vec<Uuid>,
+}
 
 impl Numbered {
     fn of(story: &[StoryLine]) -> Self {
-        let mut ids = Vec::new();
-        for id in story.iter().filter_map(|line| line.topup_id) {
+        let mut numbered = Self::default();
+        for subject in story.iter().filter_map(Subject::of) {
+            let (ids, id) = match subject {
+                Subject::Topup(id) => (&mut numbered.topups, id),
+                Subject::Purchase(id) => (&mut numbered.purchases, id),
+            };
             if !ids.contains(&id) {
                 ids.push(id);
             }
         }
-        Self(ids)
+        numbered
     }
 
     fn name(&self, id: TopupId) -> String {
-        match self.0.iter().position(|known| *known == id) {
-            Some(index) => format!("top-up {}", index + 1),
-            None => format!("top-up {id}"),
+        named("top-up", &self.topups, id)
+    }
+
+    fn heading(&self, subject: Subject) -> String {
+        match subject {
+            Subject::Topup(id) => self.name(id),
+            Subject::Purchase(id) => named("purchase", &self.purchases, id),
         }
     }
 
     /// A reason that names top-ups by their ids.
     fn in_words(&self, reason: &str) -> String {
-        self.0
+        self.topups
             .iter()
             .enumerate()
             .fold(reason.to_owned(), |text, (index, id)| {
                 text.replace(&id.to_string(), &(index + 1).to_string())
             })
+    }
+}
+
+fn named(what: &str, ids: &[Uuid], id: Uuid) -> String {
+    match ids.iter().position(|known| *known == id) {
+        Some(index) => format!("{what} {}", index + 1),
+        None => format!("{what} {id}"),
+    }
+}
+
+/// What happened to a top-up before a fact.
+#[derive(Debug, Clone, Copy, Default)]
+struct Before {
+    has_waited: bool,
+    was_charging: bool,
+    had_ended: bool,
+}
+
+impl Before {
+    fn learn(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Scheduled { .. } => self.has_waited = true,
+            Fact::Charging { .. } => self.was_charging = true,
+            Fact::Ended { .. } => self.had_ended = true,
+            Fact::Requested { .. }
+            | Fact::Called { .. }
+            | Fact::StillOpen { .. }
+            | Fact::Bought { .. }
+            | Fact::Paid { .. }
+            | Fact::Disputed { .. }
+            | Fact::DisputeWon { .. }
+            | Fact::Reversed { .. }
+            | Fact::Disabled { .. }
+            | Fact::Notice { .. }
+            | Fact::Stands { .. } => {}
+        }
     }
 }
 
@@ -80,21 +168,24 @@ fn told(account: AccountId, story: &[StoryLine]) -> anyhow::Result<String> {
         text.push_str("\nNo top-up was ever asked for.\n");
     }
     let mut about = None;
+    let mut earlier: HashMap<TopupId, Before> = HashMap::new();
     for line in past {
-        // A heading wherever another top-up or wallet is spoken of. What concerns the whole wallet (a notice, a
-        // disablement) stands with the top-up that it happened with.
-        let goes_on = about.is_some_and(|(service, topup)| {
-            line.service == service && (line.topup_id.is_none() || line.topup_id == topup)
-        });
-        if !goes_on {
-            about = Some((line.service, line.topup_id));
-            writeln!(text, "\n{}", heading(line, &numbered))?;
+        let subject = Subject::of(line);
+        if !goes_on(about, line, subject) {
+            about = Some((line.service, subject));
+            writeln!(text, "\n{}", heading(line, subject, &numbered))?;
+        }
+        let mut before = Before::default();
+        if let Some(id) = line.topup_id {
+            let known = earlier.entry(id).or_default();
+            before = *known;
+            known.learn(&line.fact);
         }
         writeln!(
             text,
             "  {}  {}",
             words::exact(line.at),
-            sentence(&line.fact, &numbered)
+            sentence(&line.fact, &numbered, before)
         )?;
     }
     for line in standing {
@@ -102,15 +193,38 @@ fn told(account: AccountId, story: &[StoryLine]) -> anyhow::Result<String> {
             .service
             .map_or_else(String::new, |service| format!("{service} "));
         write!(text, "\nthe {wallet}wallet now\n  {}  ", words::exact(line.at))?;
-        writeln!(text, "{}", sentence(&line.fact, &numbered))?;
+        writeln!(text, "{}", sentence(&line.fact, &numbered, Before::default()))?;
     }
     Ok(text)
 }
 
-fn heading(line: &StoryLine, numbered: &Numbered) -> String {
-    match (line.service, line.topup_id) {
-        (Some(service), Some(id)) => format!("{} of the {service} wallet ({id})", numbered.name(id)),
-        (None, Some(id)) => format!("{} ({id})", numbered.name(id)),
+/// Whether a line needs no heading of its own: there is one wherever another top-up, purchase or wallet is spoken of.
+/// What concerns the whole wallet (a notice, a disablement), and an alert to the operators, stands with what it happened
+/// with.
+fn goes_on(
+    about: Option<(Option<Service>, Option<Subject>)>,
+    line: &StoryLine,
+    subject: Option<Subject>,
+) -> bool {
+    let is_alert = matches!(
+        line.fact,
+        Fact::Notice {
+            template: Template::OperatorAlert,
+            ..
+        }
+    );
+    about.is_some_and(|(service, earlier)| {
+        (line.service == service || is_alert) && (subject.is_none() || subject == earlier)
+    })
+}
+
+fn heading(line: &StoryLine, subject: Option<Subject>, numbered: &Numbered) -> String {
+    let id = subject.map(|subject| match subject {
+        Subject::Topup(id) | Subject::Purchase(id) => (numbered.heading(subject), id),
+    });
+    match (line.service, id) {
+        (Some(service), Some((name, id))) => format!("{name} of the {service} wallet ({id})"),
+        (None, Some((name, id))) => format!("{name} ({id})"),
         (Some(service), None) => format!("the {service} wallet"),
         (None, None) => "the account".to_owned(),
     }

@@ -21,9 +21,45 @@ pub(crate) fn credits(credits: Credits) -> String {
     }
 }
 
+/// Digits at a number's end that are shown.
+const NUMBER_END_CHARS: usize = 3;
+/// Characters at a number's head that are shown: the country.
+const NUMBER_HEAD_CHARS: usize = 3;
+
+/// `+27…001` of `+27820000001`.
+pub(crate) fn masked_number(number: &str) -> String {
+    let chars: Vec<char> = number.chars().collect();
+    if chars.len() < 3 * NUMBER_END_CHARS {
+        return "…".to_owned();
+    }
+    let (head, rest) = chars.split_at(NUMBER_HEAD_CHARS);
+    let end = rest.split_at(rest.len() - NUMBER_END_CHARS).1;
+    head.iter().chain(&['…']).chain(end).collect()
+}
+
+/// `o…@example.com` of `ops@example.com`.
+pub(crate) fn masked_address(address: &str) -> String {
+    match address.rsplit_once('@') {
+        Some((name, domain)) => {
+            let first: String = name.chars().take(1).collect();
+            format!("{first}…@{domain}")
+        }
+        None => "…".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_or_an_address_is_known_by_its_owner_alone() {
+        assert_eq!(masked_number("+27820000001"), "+27…001");
+        assert_eq!(masked_number("12345"), "…");
+        assert_eq!(masked_address("ops@example.com"), "o…@example.com");
+        assert_eq!(masked_address("@example.com"), "…@example.com");
+        assert_eq!(masked_address("nowhere"), "…");
+    }
 
     #[test]
     fn moments_are_utc() {

@@ -1,19 +1,17 @@
 //! Each fact of a story in words that can be read to a customer.
 
-use super::Numbered;
+use super::payments::{self, known_from};
+use super::{Before, Numbered};
 use crate::words;
 use jiff::Timestamp;
 use topup_rules::account::Method;
 use topup_rules::credits::Credits;
-use topup_rules::message::{Channel, ResultSource};
+use topup_rules::message::{Channel, Template};
 use topup_rules::topup::TopupState;
 use topup_store::{Fact, NoticeState};
 
-/// How the database says that a call failed for reasons that are not the customer's (C9).
-const OUR_TROUBLE: &str = "our-trouble";
-
-/// A fact as a sentence or two.
-pub(super) fn sentence(fact: &Fact, numbered: &Numbered) -> String {
+/// A fact as a sentence or two. `before` is what happened to the same top-up earlier.
+pub(super) fn sentence(fact: &Fact, numbered: &Numbered, before: Before) -> String {
     match fact {
         Fact::Requested { .. } => requested(fact),
         Fact::Scheduled {
@@ -34,46 +32,26 @@ pub(super) fn sentence(fact: &Fact, numbered: &Numbered) -> String {
                 )
             )
         }
-        Fact::Charging {
-            reference,
-            amount,
-            card_last4,
-        } => {
-            let amount = amount.map_or_else(|| "an amount".to_owned(), |amount| amount.to_string());
-            let card = card_last4.as_ref().map_or_else(
-                || "the card".to_owned(),
-                |last4| format!("the card ending in {last4}"),
-            );
-            let reference = reference
-                .as_ref()
-                .map(|reference| format!(" Payment reference {reference}."));
-            format!(
-                "We set out to charge {card} {amount}.{}",
-                reference.unwrap_or_default()
-            )
-        }
+        Fact::Charging { .. } => charging(fact, before),
         Fact::Called {
             reference: _,
             call,
             outcome,
             detail,
             took_ms,
-        } => called(call, outcome, detail.as_deref(), *took_ms),
+        } => payments::called(call, outcome, detail.as_deref(), *took_ms),
         Fact::StillOpen { state, reason } => format!("{}{}", open(*state), because(reason.as_deref())),
         Fact::Ended {
             state,
             credits,
             reason,
             settled_by,
-        } => {
-            let by = settled_by.map(|source| format!(" We know from {}.", source_told(source)));
-            format!(
-                "{}{}{}",
-                ended(*state, *credits),
-                because(reason.as_deref()),
-                by.unwrap_or_default()
-            )
-        }
+        } => format!(
+            "{}{}{}",
+            ended(*state, *credits, before),
+            because(reason.as_deref()),
+            known_from(*settled_by)
+        ),
         Fact::Disabled { reason } => format!("Automatic top-up was disabled{}", because(Some(reason))),
         Fact::Notice {
             template,
@@ -87,15 +65,13 @@ pub(super) fn sentence(fact: &Fact, numbered: &Numbered) -> String {
             let what = format!(
                 "{} \"{template}\"{}",
                 channel_told(*channel),
-                to_whom(to.as_deref())
+                to_whom(*template, *channel, to.as_deref())
             );
             notice(&what, *state, detail.as_deref(), *ended_at)
         }
-        Fact::Bought { .. }
-        | Fact::Paid { .. }
-        | Fact::Disputed { .. }
-        | Fact::DisputeWon { .. }
-        | Fact::Reversed { .. } => fact.to_string(),
+        Fact::Bought { .. } => payments::bought(fact),
+        Fact::Paid { .. } => payments::paid(fact),
+        Fact::Disputed { .. } | Fact::DisputeWon { .. } | Fact::Reversed { .. } => payments::reversal(fact),
         Fact::Stands { .. } => stands(fact, numbered),
     }
 }
@@ -133,32 +109,45 @@ fn requested(fact: &Fact) -> String {
     )
 }
 
-fn called(call: &str, outcome: &str, detail: Option<&str>, took_ms: i64) -> String {
-    let asked = match call {
-        "charge" => "was asked for the money",
-        "verify" => "was asked what became of it",
-        _ => "was called",
+fn charging(fact: &Fact, before: Before) -> String {
+    let Fact::Charging {
+        reference,
+        amount,
+        card_last4,
+    } = fact
+    else {
+        return String::new();
     };
-    let answer = match outcome {
-        "success" => "approved it",
-        "failed" => "refused it",
-        "pending" => "has not decided yet",
-        "unknown" => "gave no answer that decides it",
-        "action-required" => "wants the card holder to do something",
-        OUR_TROUBLE => "could not be used (our trouble, not the customer's)",
-        other => other,
+    let amount = amount.map_or_else(|| "an amount".to_owned(), |amount| amount.to_string());
+    let card = card_last4.as_ref().map_or_else(
+        || "the card".to_owned(),
+        |last4| format!("the card ending in {last4}"),
+    );
+    if before.was_charging {
+        return format!(
+            "We set out again to charge {card} {amount}, under the same payment reference, which the payment gateway \
+             takes once at most."
+        );
+    }
+    let when = if before.has_waited {
+        "Its moment had come"
+    } else {
+        "Nothing made it wait"
     };
-    let detail = detail.map(|detail| format!(": \"{detail}\"")).unwrap_or_default();
-    format!("The payment gateway {asked} and {answer}{detail} ({took_ms} ms).")
+    let reference = reference
+        .as_ref()
+        .map(|reference| format!(" Payment reference {reference}."));
+    format!(
+        "{when}: we set out to charge {card} {amount}.{}",
+        reference.unwrap_or_default()
+    )
 }
 
 fn open(state: TopupState) -> &'static str {
     match state {
         TopupState::Pending => "The payment gateway has not decided yet; the result is waited for",
-        TopupState::Unknown => {
-            "Nobody knows yet whether the money was taken; the payment gateway is asked again"
-        }
-        TopupState::Parked => "A person has to look at it",
+        TopupState::Unknown => payments::UNKNOWN,
+        TopupState::Parked => payments::PARKED,
         TopupState::Requested | TopupState::Scheduled | TopupState::Charging => "It is under way",
         TopupState::Succeeded | TopupState::Failed | TopupState::Skipped | TopupState::Reversed => {
             "It is over"
@@ -166,8 +155,11 @@ fn open(state: TopupState) -> &'static str {
     }
 }
 
-fn ended(state: TopupState, credits: Option<Credits>) -> String {
+fn ended(state: TopupState, credits: Option<Credits>, before: Before) -> String {
     match (state, credits) {
+        (TopupState::Succeeded, Some(credits)) if before.had_ended => {
+            format!("Succeeded after all, late: {} came", words::credits(credits))
+        }
         (TopupState::Succeeded, Some(credits)) => format!("Succeeded: {} came", words::credits(credits)),
         (TopupState::Succeeded, None) => "Succeeded".to_owned(),
         (TopupState::Failed, _) => "Failed: no credits came".to_owned(),
@@ -185,16 +177,6 @@ fn ended(state: TopupState, credits: Option<Credits>) -> String {
     }
 }
 
-fn source_told(source: ResultSource) -> &'static str {
-    match source {
-        ResultSource::Charge => "the payment gateway's answer to the charge",
-        ResultSource::Webhook => "a message of the payment gateway",
-        ResultSource::Verify => "asking the payment gateway again",
-        ResultSource::Reconcile => "the comparison with the payment gateway's books",
-        ResultSource::Operator => "an operator's decision",
-    }
-}
-
 fn channel_told(channel: Channel) -> &'static str {
     match channel {
         Channel::Sms => "The SMS",
@@ -202,8 +184,14 @@ fn channel_told(channel: Channel) -> &'static str {
     }
 }
 
-fn to_whom(to: Option<&str>) -> String {
-    to.map(|to| format!(" to {to}")).unwrap_or_default()
+/// Masked: enough to know one's own by, and nothing to be read out to others.
+fn to_whom(template: Template, channel: Channel, to: Option<&str>) -> String {
+    match (template, channel, to) {
+        (Template::OperatorAlert, _, _) => " to the operators".to_owned(),
+        (_, Channel::Sms, Some(to)) => format!(" to {}", words::masked_number(to)),
+        (_, Channel::Email, Some(to)) => format!(" to {}", words::masked_address(to)),
+        (_, _, None) => String::new(),
+    }
 }
 
 fn notice(what: &str, state: NoticeState, detail: Option<&str>, ended_at: Option<Timestamp>) -> String {
@@ -251,7 +239,7 @@ fn stands(fact: &Fact, numbered: &Numbered) -> String {
 }
 
 /// `: reason.`, or the sentence's end.
-fn because(reason: Option<&str>) -> String {
+pub(super) fn because(reason: Option<&str>) -> String {
     match reason.map(str::trim).filter(|reason| !reason.is_empty()) {
         Some(reason) => format!(": {}.", reason.trim_end_matches('.')),
         None => ".".to_owned(),

@@ -100,13 +100,13 @@ fn a_story_is_told_by_time_with_what_stands_now_at_its_end() {
         \x20 2026-11-22 08:15:00.000Z  A send of 1 credit left 100 credits, which reaches the threshold of 100: \
          500 credits were asked for by card for ZAR 127.50. The send is event \
          00000000-0000-0000-0000-000000000009.\n\
-        \x20 2026-11-22 08:15:01.000Z  We set out to charge the card ending in 4081 ZAR 127.50. \
+        \x20 2026-11-22 08:15:01.000Z  Nothing made it wait: we set out to charge the card ending in 4081 ZAR 127.50. \
          Payment reference topup-1001-1.\n\
         \x20 2026-11-22 08:15:02.000Z  The payment gateway was asked for the money and approved it: \
          \"Approved\" (41 ms).\n\
         \x20 2026-11-22 08:15:02.000Z  Succeeded: 500 credits came. We know from the payment gateway's answer to \
          the charge.\n\
-        \x20 2026-11-22 08:15:03.000Z  The SMS \"topup-succeeded\" to +27820000001 was sent at \
+        \x20 2026-11-22 08:15:03.000Z  The SMS \"topup-succeeded\" to +27…001 was sent at \
          2026-11-22 08:15:04Z.\n\
          \n\
          the sms wallet now\n\
@@ -200,4 +200,147 @@ fn a_story_without_top_ups_says_what_would_make_one() {
         stands("off", 1_000, None),
         "1 credit. Automatic top-up was never set up: nothing is charged.",
     );
+}
+
+fn called(second: i64, call: &str, outcome: &str) -> StoryLine {
+    let fact = Fact::Called {
+        reference: Reference::of_topup(AccountId::new(1001).unwrap(), Uuid::from_u128(1)),
+        call: call.to_owned(),
+        outcome: outcome.to_owned(),
+        detail: None,
+        took_ms: 12,
+    };
+    line(second, Some(1), fact)
+}
+
+fn charging(second: i64) -> StoryLine {
+    let fact = Fact::Charging {
+        reference: Some("topup-1001-1".parse().unwrap()),
+        amount: Some(zar(12_750)),
+        card_last4: Some("4081".to_owned()),
+    };
+    line(second, Some(1), fact)
+}
+
+fn ended(second: i64, state: TopupState, settled_by: ResultSource) -> StoryLine {
+    let fact = Fact::Ended {
+        state,
+        credits: (state == TopupState::Succeeded).then(|| Credits::from_milli(500_000)),
+        reason: None,
+        settled_by: Some(settled_by),
+    };
+    line(second, Some(1), fact)
+}
+
+#[test]
+fn a_charge_that_nobody_knew_about_is_told_question_by_question() {
+    let unknown = Fact::StillOpen {
+        state: TopupState::Unknown,
+        reason: Some("no answer in time".to_owned()),
+    };
+    let text = told_of(&[
+        requested(1, 99_000),
+        charging(1),
+        called(2, "charge", "unknown"),
+        line(3, Some(1), unknown),
+        called(13, "verify", "not-known"),
+        charging(14),
+        called(15, "charge", "failed"),
+        ended(16, TopupState::Failed, ResultSource::Charge),
+        ended(17, TopupState::Succeeded, ResultSource::Webhook),
+    ]);
+    for sentence in [
+        "Nothing made it wait: we set out to charge the card ending in 4081 ZAR 127.50. Payment reference topup-1001-1.\n",
+        "The payment gateway was asked for the money and gave no answer that decides it (12 ms).\n",
+        "Nobody knows yet whether the money was taken; the payment gateway is asked again: no answer in time.\n",
+        "asked what became of it and said that the payment is not known there, so nothing was taken so far (12 ms).\n",
+        "We set out again to charge the card ending in 4081 ZAR 127.50, under the same payment reference",
+        "Failed: no credits came. We know from the payment gateway's answer to the charge.\n",
+        "Succeeded after all, late: 500 credits came. We know from a message of the payment gateway.\n",
+    ] {
+        assert!(text.contains(sentence), "{sentence}\n{text}");
+    }
+    // All of it is about one top-up.
+    assert_eq!(text.matches("top-up 1 of the sms wallet").count(), 1, "{text}");
+}
+
+#[test]
+fn a_purchase_and_what_is_given_back_of_it_stand_under_a_heading_of_their_own() {
+    let (account, id) = (AccountId::new(1001).unwrap(), Uuid::from_u128(7));
+    let reference = Reference::of_purchase(account, id);
+    let bought = Fact::Bought {
+        purchase_id: id,
+        method: topup_rules::settle::PurchaseMethod::OneClick,
+        quantity: Credits::from_milli(500_000),
+        price: zar(12_750),
+        reference: reference.clone(),
+        card_last4: Some("4081".to_owned()),
+    };
+    let paid = Fact::Paid {
+        purchase_id: id,
+        state: topup_rules::topup::PaymentState::Succeeded,
+        credits: Some(Credits::from_milli(500_000)),
+        reason: Some("Approved".to_owned()),
+        settled_by: Some(ResultSource::Verify),
+    };
+    let reversed = Fact::Reversed {
+        reference: reference.clone(),
+        reversal_id: "refund-1".to_owned(),
+        amount: zar(1_275),
+        taken_back: Credits::from_milli(50_000),
+        source: ResultSource::Webhook,
+        reason: None,
+    };
+    let disputed = |held: Option<i64>| Fact::Disputed {
+        reference: reference.clone(),
+        reversal_id: "dispute-2".to_owned(),
+        amount: zar(2_550),
+        held: held.map(Credits::from_milli),
+        source: ResultSource::Webhook,
+        reason: None,
+    };
+    let text = told_of(&[
+        requested(1, 99_000),
+        line(1, None, bought),
+        line(2, None, paid),
+        line(3, None, reversed),
+        line(4, None, disputed(Some(100_000))),
+        line(5, None, disputed(None)),
+    ]);
+    for sentence in [
+        "\npurchase 1 of the sms wallet (00000000-0000-0000-0000-000000000007)\n",
+        "500 credits were to be bought by hand for ZAR 127.50, with the saved card ending in 4081. Payment reference purchase-1001-",
+        "Paid: 500 credits came. We know from asking the payment gateway again.\n",
+        "ZAR 12.75 were given back to the customer, and 50 credits were taken back. We know from a message of the",
+        "The card holder disputes ZAR 25.50; 100 credits are held until that is decided. We know from",
+        "its credits were held until that was decided.",
+    ] {
+        assert!(text.contains(sentence), "{sentence}\n{text}");
+    }
+    assert_eq!(text.matches("purchase 1 of").count(), 1, "{text}");
+}
+
+#[test]
+fn an_alert_stands_with_what_it_is_about_and_names_nobody() {
+    let alert = StoryLine {
+        service: None,
+        ..line(
+            2,
+            None,
+            Fact::Notice {
+                notification_id: Uuid::nil(),
+                template: Template::OperatorAlert,
+                channel: Channel::Email,
+                to: None,
+                state: NoticeState::Skipped,
+                detail: Some("TOPUP__OPERATORS__EMAIL is not set".to_owned()),
+                ended_at: None,
+            },
+        )
+    };
+    let text = told_of(&[requested(1, 99_000), alert]);
+    let sentence =
+        "The e-mail \"operator-alert\" to the operators was not sent: TOPUP__OPERATORS__EMAIL is not set.\n";
+    assert!(text.contains(sentence), "{text}");
+    assert!(!text.contains("the account\n"), "{text}");
 }
