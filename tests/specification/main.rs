@@ -11,19 +11,26 @@ mod ledger;
 mod sends;
 
 // What runs low is refilled.
+mod by_hand;
 mod caps;
 mod card;
 mod card_expiry;
+mod expiring_cards;
 mod gateway_calls;
 mod gateway_day;
+mod gateway_line;
 mod gateway_trouble;
+mod purchases;
 mod questions;
 mod questions_of_purchases;
+mod reconciliation;
+mod reversals;
 mod settings;
 mod settlement;
 mod spacing;
 mod transfer;
 mod trigger;
+mod unknown;
 mod webhooks;
 
 // Whoever has to know is told.
@@ -32,6 +39,7 @@ mod notices;
 // What goes wrong loses nothing and doubles nothing.
 mod crash;
 mod delays;
+mod storm;
 
 // What happened can be followed, and the fleet be run by people.
 mod operators;
