@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use jiff::SignedDuration;
 use topup_rules::ids::{AccountId, Service, WalletKey};
 use topup_stack::Space;
-use topup_store::{AccountImport, AuditPolicy, Store, StoreOptions};
+use topup_store::{AccountImport, AuditPolicy, AuditReport, Store, StoreOptions};
 
 use super::accounts::Account;
 use super::shared;
@@ -42,17 +42,25 @@ impl Library {
         Ok(Self { store, space })
     }
 
-    /// Checks everything that is always true, as the operator's audit does.
+    /// Everything that is always true, as the operator's audit looks at it.
     ///
     /// # Errors
-    /// What is not true.
-    pub async fn audit_is_clean(&self) -> Result<()> {
+    /// The database's.
+    pub async fn audit(&self) -> Result<AuditReport> {
         let policy = AuditPolicy {
             card_spacing: SignedDuration::from_mins(30),
             failures_to_disable: 1,
             outbox_wait_max: SignedDuration::from_mins(5),
         };
-        let report = self.store.audit(&policy).await?;
+        Ok(self.store.audit(&policy).await?)
+    }
+
+    /// Checks all of it.
+    ///
+    /// # Errors
+    /// What is not true.
+    pub async fn audit_is_clean(&self) -> Result<()> {
+        let report = self.audit().await?;
         ensure!(report.is_clean(), "{report:#?}");
         Ok(())
     }

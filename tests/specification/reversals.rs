@@ -453,6 +453,76 @@ async fn fifty_results_of_every_kind_at_once_credit_once_and_a_failure_never_tak
     Ok(())
 }
 
+#[tokio::test]
+async fn the_audit_finds_a_reversal_that_was_tampered_with_and_names_the_rule() -> Result<()> {
+    let payment = paid().await?;
+    payment.settle(&payment.refund("refund-1", 10_000)).await?;
+    payment
+        .settle(&payment.dispute(PaymentStatus::DisputeOpened, 20_000))
+        .await?;
+    payment.library.audit_is_clean().await?;
+    let rows = payment.library.rows().await?;
+    for (rule, tampering, undoing) in [
+        (
+            "A1",
+            "UPDATE reversals SET held_milli = held_milli + 1 WHERE state = 'disputed'",
+            "UPDATE reversals SET held_milli = held_milli - 1 WHERE state = 'disputed'",
+        ),
+        (
+            "A2",
+            "UPDATE payments SET taken_back_milli = taken_back_milli + 1",
+            "UPDATE payments SET taken_back_milli = taken_back_milli - 1",
+        ),
+        (
+            "A2",
+            "UPDATE payments SET reversed_minor = reversed_minor - 1",
+            "UPDATE payments SET reversed_minor = reversed_minor + 1",
+        ),
+        (
+            "A2",
+            "UPDATE reversals SET reversal_id = 'refund-2' WHERE state = 'reversed'",
+            "UPDATE reversals SET reversal_id = 'refund-1' WHERE state = 'reversed'",
+        ),
+        (
+            "A5",
+            "UPDATE notices SET cause = cause || 'x' WHERE cause LIKE 'alert:dispute:%'",
+            "UPDATE notices SET cause = left(cause, -1) WHERE cause LIKE 'alert:dispute:%'",
+        ),
+        (
+            "A5",
+            "UPDATE notices SET cause = cause || 'x' WHERE cause LIKE 'reversal:%'",
+            "UPDATE notices SET cause = left(cause, -1) WHERE cause LIKE 'reversal:%'",
+        ),
+        (
+            "A5",
+            "UPDATE wallets SET auto_enabled = true WHERE service = 'sms'",
+            "UPDATE wallets SET auto_enabled = false WHERE service = 'sms'",
+        ),
+        (
+            "A6",
+            "INSERT INTO payment_calls (account_id, reference, call, outcome, detail, started_at)
+             SELECT account_id, reference, 'charge', 'success', 'x', now() + n * interval '1 second'
+               FROM payments, generate_series(1, 2) n",
+            "DELETE FROM payment_calls WHERE detail = 'x'",
+        ),
+    ] {
+        rows.client().batch_execute(tampering).await?;
+        let report = payment.library.audit().await?;
+        let broken: Vec<_> = report
+            .checks
+            .iter()
+            .filter(|check| check.violations_counted > 0)
+            .collect();
+        assert!(
+            broken.iter().any(|check| check.rule == rule),
+            "{tampering}: {broken:?}"
+        );
+        rows.client().batch_execute(undoing).await?;
+        payment.library.audit_is_clean().await?;
+    }
+    Ok(())
+}
+
 /// A result as the world outside tells it.
 fn message(reference: &str, status: &str, reversal: Option<(&str, i64)>) -> Raw {
     let body = json!({

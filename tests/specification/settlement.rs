@@ -176,8 +176,6 @@ async fn a_result_that_does_not_match_its_intent_is_parked_and_changes_nothing()
             bent("reference", json!("purchase-of-somebody-else")),
             "there is no payment",
         ),
-        // Taking credits back is for a person, as long as nothing else decides it.
-        (bent("status", json!("reversed")), "reversed"),
     ];
     app.broker
         .publish_to(
