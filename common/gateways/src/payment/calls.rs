@@ -6,6 +6,7 @@ use super::PaymentGateway;
 use super::answer::{Answer, OurTrouble, blank};
 use jiff::Timestamp;
 use secrecy::SecretString;
+use std::fmt;
 use topup_rules::ids::Reference;
 use topup_rules::inquiries::Told;
 use topup_rules::lines::CallEnd;
@@ -13,7 +14,7 @@ use topup_rules::message::{PaymentResult, ResultSource};
 use topup_rules::money::Money;
 
 /// A saved card's charge.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct ChargeRequest<'a> {
     /// The idempotency key: the same on every try of one payment.
     pub reference: &'a Reference,
@@ -62,7 +63,7 @@ pub enum Verified {
 }
 
 /// A payment on the gateway's own page.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct InitializeRequest<'a> {
     /// The idempotency key.
     pub reference: &'a Reference,
@@ -235,6 +236,28 @@ pub enum Webhook {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl fmt::Debug for ChargeRequest<'_> {
+    /// Without the address and the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ChargeRequest");
+        shown
+            .field("reference", self.reference)
+            .field("amount", &self.amount);
+        shown.finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for InitializeRequest<'_> {
+    /// Without the address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("InitializeRequest");
+        shown
+            .field("reference", self.reference)
+            .field("amount", &self.amount);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl Charged {

@@ -120,7 +120,8 @@ fn answer(
         let reason = "the payment gateway knows this reference already".to_owned();
         return Err(answered_unknown(reason));
     }
-    if let Some(told) = transaction::verdict_on(request.reference, said, mode, received_at) {
+    let asked_minor = Some(request.amount.amount_minor);
+    if let Some(told) = transaction::verdict_on(request.reference, asked_minor, said, mode, received_at) {
         return told;
     }
     let lower = said.lower();

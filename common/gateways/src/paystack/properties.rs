@@ -224,7 +224,7 @@ fn keeps_nobody(told: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn c8_a_charge_ends_as_nothing_that_its_answer_does_not_say(http in http(), body in body()) {

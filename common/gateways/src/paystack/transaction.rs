@@ -20,14 +20,20 @@ const CHALLENGED: &str = "The bank asks for your confirmation";
 const NOT_COMPLETED: &str = "The payment was not completed";
 
 /// The verdict that an answer holds; `None` where it holds none. One on any other payment than `reference` is unknown.
+/// `asked_minor` is what was asked for, where the gateway does not repeat it.
 pub(super) fn verdict_on(
     reference: &Reference,
+    asked_minor: Option<i64>,
     said: &Said,
     mode: PaymentMode,
     received_at: Timestamp,
 ) -> Option<Result<Answer, Unsaid>> {
     let data = said.body.get("data")?;
     let told = read(data, said.words.as_deref(), mode, received_at)?;
+    let told = told.map(|answer| Answer {
+        amount_minor: compared_amount(data, asked_minor),
+        ..answer
+    });
     let told = told.and_then(|answer| about(data, reference).map(|()| answer));
     Some(told.map_err(answered_unknown))
 }
@@ -79,7 +85,7 @@ pub(super) fn read(
     };
     Some(Ok(Answer {
         status,
-        amount_minor: compared_amount(data),
+        amount_minor: compared_amount(data, None),
         currency: text(data, "currency").and_then(|c| c.to_uppercase().parse().ok()),
         transaction_id: name(data, "id"),
         reason,
@@ -139,14 +145,23 @@ fn verdict(word: &str) -> Option<PaymentStatus> {
 }
 
 /// The amount that the intent is compared with (C11). Where the customer bears the gateway's fees, `amount` is
-/// what was asked for plus fees; then, and only then, what was asked for counts.
-fn compared_amount(data: &Value) -> Option<i64> {
+/// what was asked for plus fees; then, and only then, what was asked for counts. The answer to a charge does not repeat
+/// what was asked for: there, the fees have to explain the difference to the minor unit.
+fn compared_amount(data: &Value, asked_minor: Option<i64>) -> Option<i64> {
     let amount = integer(data, "amount")?;
     let fees = integer(data, "fees").unwrap_or(0);
-    match integer(data, "requested_amount") {
-        Some(requested) if requested < amount && amount.checked_sub(requested)? <= fees => Some(requested),
-        Some(_) | None => Some(amount),
+    let Some(requested) = integer(data, "requested_amount") else {
+        let without_fees = amount.checked_sub(fees).filter(|_| fees > 0);
+        return Some(
+            asked_minor
+                .filter(|_| asked_minor == without_fees)
+                .unwrap_or(amount),
+        );
+    };
+    if requested < amount && amount.checked_sub(requested)? <= fees {
+        return Some(requested);
     }
+    Some(amount)
 }
 
 /// What may be kept of `authorization`; `None` where nothing is said of a card.

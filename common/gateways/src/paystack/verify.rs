@@ -27,7 +27,7 @@ pub(super) fn read(
 ) -> Verified {
     match envelope::read(exchange) {
         Ok(said) if is_not_known(&said) => Verified::NotKnown,
-        Ok(said) => transaction::verdict_on(reference, &said, mode, received_at)
+        Ok(said) => transaction::verdict_on(reference, None, &said, mode, received_at)
             .unwrap_or_else(|| Err(said.unknown()))
             .into(),
         Err(unsaid) => Err(unsaid).into(),

@@ -191,3 +191,14 @@ async fn a_call_that_crosses_the_end_of_its_connection_is_never_sent_twice() {
         "{answered} answered, {seen} seen"
     );
 }
+
+#[tokio::test]
+async fn a_whole_page_of_the_list_is_read_though_it_is_larger_than_any_other_answer() {
+    let padding = " ".repeat(1024 * 1024);
+    let body = format!(r#"{{"status":true,"message":"m",{padding}"data":[],"meta":{{"pageCount":0}}}}"#);
+    let server = Server::start(Does::Answer(answer("200 OK", "", &body))).await;
+    let gateway = gateway(&format!("http://{}", server.address), LONG);
+    let day = jiff::Timestamp::UNIX_EPOCH;
+    let page = gateway.transactions(day, day, 1).await.expect("a page");
+    assert!(page.is_last && page.items.is_empty());
+}

@@ -63,7 +63,7 @@ pub fn transaction(world: &World, transaction: &Transaction, occasion: Occasion)
         Occasion::Webhook => {
             told_later(&mut data, transaction, &created_at);
             data["plan"] = json!({});
-            leave_out(&mut data, draw);
+            leave_out(&mut data, transaction, draw);
         }
     }
     data
@@ -90,10 +90,11 @@ fn told_later(data: &mut Value, transaction: &Transaction, created_at: &Value) {
     }
 }
 
-fn leave_out(data: &mut Value, draw: Draw<'_>) {
+fn leave_out(data: &mut Value, transaction: &Transaction, draw: Draw<'_>) {
+    let on_top = transaction.amount_minor > transaction.requested_minor;
     if let Some(fields) = data.as_object_mut() {
         for field in ["fees", "log", "connect", "order_id"] {
-            if draw.one_in(2, field) {
+            if draw.one_in(2, field) && !(on_top && field == "fees") {
                 fields.remove(field);
             }
         }
@@ -159,7 +160,14 @@ fn metadata(transaction: &Transaction, draw: Draw<'_>) -> Value {
     }
 }
 
+/// What the gateway takes for it; where the customer bears that, it is what was paid on top, and always told.
 fn fees(transaction: &Transaction, draw: Draw<'_>) -> Value {
+    let on_top = transaction
+        .amount_minor
+        .saturating_sub(transaction.requested_minor);
+    if on_top > 0 {
+        return on_top.into();
+    }
     match transaction.status {
         Status::Success | Status::Reversed if !draw.one_in(4, "fees null") => {
             (transaction.amount_minor / 100).saturating_mul(3).into()

@@ -399,6 +399,12 @@ fn c11_fees_that_the_customer_bears_are_left_out_of_the_comparison() {
         // Less than was asked for.
         (1, json!(35_247), json!(1_172), 1),
         (35_247, json!(null), json!(null), 35_247),
+        // The answer to a charge says nothing of what was asked for, which was 35,247.
+        (36_419, json!(null), json!(1_172), 35_247),
+        (36_419, json!(null), json!(1_171), 36_419),
+        (36_419, json!(null), json!(null), 36_419),
+        (35_247, json!(null), json!(1_172), 35_247),
+        (34_075, json!(null), json!(-1_172), 34_075),
     ] {
         let answer = answered(
             200,

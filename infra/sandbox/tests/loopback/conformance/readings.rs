@@ -162,6 +162,34 @@ async fn c9_trouble_made_to_order_is_our_own() {
 }
 
 #[tokio::test]
+async fn c11_a_fee_that_the_customer_bears_is_left_out_of_the_comparison_everywhere() {
+    let app = App::start().await;
+    let receiver = Receiver::start(&app).await;
+    let gateway = gateway(&app, LONG);
+    for _ in 0..8 {
+        let reference = reference();
+        app.order("trouble", json!({"customer_fee": 1_172})).await;
+        let Charged::Answered(charged) = charge(&gateway, &reference, "AUTH_ok").await else {
+            panic!("no answer")
+        };
+        let Verified::Answered(verified) = gateway.verify(&reference).await else {
+            panic!("no verdict")
+        };
+        let webhook = receiver.next().await;
+        let Webhook::Result(told) = gateway.read_webhook(&webhook.raw, webhook.signature.as_deref()) else {
+            panic!("no result")
+        };
+        let amounts = [charged.amount_minor, verified.amount_minor, told.amount_minor];
+        assert_eq!(amounts, [Some(35_247); 3]);
+    }
+    app.order("trouble", json!({"amount": 7})).await;
+    let Charged::Answered(charged) = charge(&gateway, &reference(), "AUTH_ok").await else {
+        panic!("no answer")
+    };
+    assert_eq!(charged.amount_minor, Some(7), "what does not match is to be seen");
+}
+
+#[tokio::test]
 async fn a_page_is_opened_and_waits_for_its_customer() {
     let app = App::start().await;
     let gateway = gateway(&app, LONG);
