@@ -3,15 +3,21 @@
 //! Every value is a string that is ready to be read (`disabled` alone is a boolean); a value that does not apply is
 //! left out. Left out of here: the texts themselves and their languages (N4), and the pauses between tries (`retry`).
 
+mod operators;
+mod payments;
+
+pub use operators::{Alarmed, dispute_opened, operator_alert, payment_parked};
+pub use payments::{
+    Bought, ExpiringCard, TakenBack, card_expiring, payment_reversed, purchase_failed, purchase_succeeded,
+};
+
 use crate::account::Method;
 use crate::caps::CapPeriods;
 use crate::credits::Credits;
-use crate::ids::{AccountId, Reference, TopupId, WalletKey};
+use crate::ids::{AccountId, WalletKey};
 use crate::message::{Channel, DeclineClass, Template};
-use crate::money::Money;
 use crate::topup::Topup;
 use crate::wake::{SkipReason, WakeFailure};
-use jiff::civil::Date;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -163,181 +169,6 @@ pub fn cap_reached(topup: &Topup, reason: &SkipReason, periods: &CapPeriods) -> 
     })
 }
 
-/// Credits bought by hand, as their notices tell of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bought<'a> {
-    /// Which purchase.
-    pub id: Uuid,
-    /// Of which wallet.
-    pub wallet: WalletKey,
-    /// How many credits.
-    pub quantity: Credits,
-    /// What they cost, tax included.
-    pub amount: Money,
-    /// The tax in it, in the currency's minor unit.
-    pub tax_minor: i64,
-    /// The payment's reference.
-    pub reference: &'a Reference,
-    /// Of the card, where one is known.
-    pub card_last4: Option<&'a str>,
-    /// Whom the receipt is made out to.
-    pub billing_name: Option<&'a str>,
-}
-
-/// P4: the receipt. `balance` is the new one.
-#[must_use]
-pub fn purchase_succeeded(bought: &Bought<'_>, balance: Credits) -> NoticeDraft {
-    let mut params = bought_params(bought);
-    put(&mut params, "balance", balance);
-    if bought.tax_minor > 0 {
-        put(
-            &mut params,
-            "tax",
-            Money::new(bought.tax_minor, bought.amount.currency),
-        );
-    }
-    put_some(&mut params, "billing_name", bought.billing_name);
-    NoticeDraft {
-        account: bought.wallet.account,
-        template: Template::PurchaseSucceeded,
-        cause: format!("purchase:{}:succeeded", bought.id),
-        params,
-    }
-}
-
-/// P4: nothing was bought, `reason` says why, and `decline` what kind of refusal it was.
-#[must_use]
-pub fn purchase_failed(bought: &Bought<'_>, reason: &str, decline: Option<DeclineClass>) -> NoticeDraft {
-    let mut params = bought_params(bought);
-    put(&mut params, "reason", reason);
-    put_some(&mut params, "decline", decline);
-    NoticeDraft {
-        account: bought.wallet.account,
-        template: Template::PurchaseFailed,
-        cause: format!("purchase:{}:failed", bought.id),
-        params,
-    }
-}
-
-/// What one refund or lost dispute took back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TakenBack<'a> {
-    /// Off which wallet.
-    pub wallet: WalletKey,
-    /// Of which payment.
-    pub reference: &'a Reference,
-    /// The refund or dispute.
-    pub reversal_id: &'a str,
-    /// Given back by it.
-    pub amount: Money,
-    /// Credits that went with it.
-    pub credits: Credits,
-}
-
-/// V1: money went back, and credits with it. `balance` is the new one.
-#[must_use]
-pub fn payment_reversed(taken: &TakenBack<'_>, balance: Credits) -> NoticeDraft {
-    let mut params = Map::new();
-    put(&mut params, "service", taken.wallet.service);
-    put(&mut params, "amount", taken.amount);
-    put(&mut params, "credits", taken.credits);
-    put(&mut params, "balance", balance);
-    put(&mut params, "reference", taken.reference);
-    NoticeDraft {
-        account: taken.wallet.account,
-        template: Template::PaymentReversed,
-        cause: format!("reversal:{}:{}", taken.reference, taken.reversal_id),
-        params,
-    }
-}
-
-/// A card that runs out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ExpiringCard<'a> {
-    /// Whose.
-    pub account: AccountId,
-    /// The store's id of it.
-    pub id: Uuid,
-    /// Its last four digits, where they are known.
-    pub last4: Option<&'a str>,
-    /// The last day on which it works.
-    pub expires_on: Date,
-}
-
-/// The card that pays for auto top-up runs out. The cause bears the month, so that it is told once.
-#[must_use]
-pub fn card_expiring(card: &ExpiringCard<'_>) -> NoticeDraft {
-    let mut params = Map::new();
-    put_some(&mut params, "card_last4", card.last4);
-    put(&mut params, "expires", card.expires_on.strftime("%m/%Y"));
-    NoticeDraft {
-        account: card.account,
-        template: Template::CardExpiring,
-        cause: format!("card:{}:expiring:{}", card.id, card.expires_on.strftime("%Y-%m")),
-        params,
-    }
-}
-
-/// What the operators are to look at: of which payment, and what it pays for where that is a top-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Alarmed<'a> {
-    /// Whose.
-    pub account: AccountId,
-    /// The payment.
-    pub reference: &'a Reference,
-    /// Its top-up.
-    pub topup: Option<TopupId>,
-}
-
-/// C8: a payment is parked, after the gateway said `last_word` about it. Says what has to be done, and what waits for it.
-#[must_use]
-pub fn payment_parked(alarmed: &Alarmed<'_>, last_word: &str) -> NoticeDraft {
-    let (name, waits) = match alarmed.topup {
-        Some(topup) => (
-            topup.to_string(),
-            "Nothing was disabled, and the account's next card top-up waits for this one. ",
-        ),
-        None => (alarmed.reference.to_string(), ""),
-    };
-    operator_alert(
-        alarmed,
-        format!("alert:parked:{}", alarmed.reference),
-        "A payment needs a person",
-        &format!(
-            "Nobody can say how this payment ended. The last that was heard of it: {last_word}. {waits}Look it up with the \
-             payment gateway, and then say so: fleetctl topup settle {name} --succeeded (or --failed) --reason \"...\"."
-        ),
-    )
-}
-
-/// V1: a card holder disputes a payment of `amount`, and `held` credits are held.
-#[must_use]
-pub fn dispute_opened(alarmed: &Alarmed<'_>, reversal_id: &str, amount: Money, held: Credits) -> NoticeDraft {
-    operator_alert(
-        alarmed,
-        format!("alert:dispute:{}:{reversal_id}", alarmed.reference),
-        "A payment is disputed",
-        &format!("The card holder disputes {amount} ({reversal_id}); {held} credits are held until it ends."),
-    )
-}
-
-/// Any other alert to the operators. `cause` is a stable key that begins with `alert:`.
-#[must_use]
-pub fn operator_alert(alarmed: &Alarmed<'_>, cause: String, subject: &str, detail: &str) -> NoticeDraft {
-    let mut params = Map::new();
-    put(&mut params, "subject", subject);
-    put(&mut params, "detail", detail);
-    put(&mut params, "account_id", alarmed.account);
-    put(&mut params, "reference", alarmed.reference);
-    put_some(&mut params, "topup_id", alarmed.topup);
-    NoticeDraft {
-        account: alarmed.account,
-        template: Template::OperatorAlert,
-        cause,
-        params,
-    }
-}
-
 /// What becomes of a notice by one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Routing {
@@ -376,16 +207,6 @@ pub const fn route(template: Template, has_mobile: bool, has_email: bool) -> [(C
         | Template::CardExpiring => (sms, email),
     };
     [(Channel::Sms, sms), (Channel::Email, email)]
-}
-
-fn bought_params(bought: &Bought<'_>) -> Map<String, Value> {
-    let mut params = Map::new();
-    put(&mut params, "service", bought.wallet.service);
-    put(&mut params, "credits", bought.quantity);
-    put(&mut params, "amount", bought.amount);
-    put(&mut params, "reference", bought.reference);
-    put_some(&mut params, "card_last4", bought.card_last4);
-    params
 }
 
 fn topup_params(topup: &Topup, balance: Credits, card_last4: Option<&str>) -> Map<String, Value> {

@@ -13,6 +13,8 @@ mod given;
 #[cfg(test)]
 mod holds;
 #[cfg(test)]
+mod in_step;
+#[cfg(test)]
 mod inquiries;
 #[cfg(test)]
 mod lifecycle;
@@ -36,6 +38,8 @@ mod refused_messages;
 mod retry;
 #[cfg(test)]
 mod reversals;
+#[cfg(test)]
+mod reversals_at_random;
 #[cfg(test)]
 mod sends;
 #[cfg(test)]
