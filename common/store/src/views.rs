@@ -149,6 +149,24 @@ impl Store {
     }
 }
 
+impl Store {
+    /// One payment, of whatever kind. `None` where there is no such payment.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn payment(&self, reference: &Reference) -> Result<Option<PaymentView>, StoreError> {
+        let Some((_, account, _)) = reference.parts() else {
+            return Ok(None);
+        };
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("views/payment.sql")).await?;
+        let row = client
+            .query_opt(&statement, &[&account.get(), &reference.as_str()])
+            .await?;
+        Ok(row.as_ref().map(payment).transpose()?.flatten())
+    }
+}
+
 fn view(row: &Row) -> Result<TopupView, StoreError> {
     Ok(TopupView {
         topup_id: row.try_get("topup_id")?,

@@ -5,6 +5,7 @@
 
 mod help;
 
+use crate::topup::settle::Target;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use help::{AFTER_HELP, IMPORT_HELP, PRICES_HELP, PUBLISH_HELP, RECONCILE_HELP, SETTLE_HELP};
 use jiff::civil::Date;
@@ -165,9 +166,9 @@ pub(crate) enum TopupCommand {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("verdict").required(true))]
 pub(crate) struct SettleArgs {
-    /// The top-up
+    /// The top-up, or a payment's reference
     #[arg(value_name = "ID")]
-    pub(crate) topup: Uuid,
+    pub(crate) target: Target,
     /// The money was taken: its credits come, once
     #[arg(long, group = "verdict")]
     succeeded: bool,

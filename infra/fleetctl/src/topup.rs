@@ -2,7 +2,7 @@
 //!
 //! Left out: how they came there, which `fleetctl why` tells.
 
-mod settle;
+pub(crate) mod settle;
 
 use crate::cli::{TopupCommand, TopupListArgs};
 use crate::fleet::Fleet;

@@ -60,7 +60,7 @@ Examples:
 pub(super) const SETTLE_HELP: &str = r#"For what `fleetctl topup list --state parked` lists: the gateway was asked again and again and did not know. Look the
 payment up on the gateway's own pages first (`fleetctl topup show` names its reference). What is said here goes through
 the queue payment-results like any other result. A success can't be made a failure; a failure can still turn out to be a
-success.
+success. A purchase is named by its payment's reference.
 
 Examples:
   fleetctl topup settle 0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b --succeeded --reason "on the gateway's list, ticket 4711"

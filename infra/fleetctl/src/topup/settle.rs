@@ -1,4 +1,5 @@
-//! `fleetctl topup settle`: a person says how a top-up's payment ended, where nobody else can (C8).
+//! `fleetctl topup settle`: a person says how a payment ended, where nobody else can (C8). Mostly a top-up's; a
+//! purchase's is named by its reference.
 //!
 //! It goes through the queue `payment-results` like any other result, so that one place alone moves credits. Left
 //! out: what follows from it, and whether it may follow; both are decided there, on locked rows.
@@ -9,36 +10,95 @@ use crate::output::Report;
 use crate::sending::Sender;
 use crate::words;
 use anyhow::Context as _;
+use serde::Serialize;
+use std::str::FromStr;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
+use topup_rules::ids::{Reference, ReferenceKind, TopupId};
 use topup_rules::message::{Message as _, PaymentResult, PaymentStatus, ResultSource};
 use topup_rules::money::Money;
 use topup_rules::topup::{PaymentState, TopupState};
 use topup_store::{PaymentView, Store, TopupView};
+use uuid::Uuid;
 
 /// How long the worker of `payment-results` is waited for.
 const WAIT: Duration = Duration::from_secs(30);
 /// The pause between two looks.
 const LOOK_PAUSE: Duration = Duration::from_millis(200);
 
-/// Settles a top-up.
+/// What is to be settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A top-up.
+    Topup(TopupId),
+    /// A purchase's payment.
+    Purchase(Reference),
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(id) = Uuid::try_parse(text) {
+            return Ok(Self::Topup(id));
+        }
+        let reference: Option<Reference> = text.parse().ok();
+        match reference.map(|it| (it.parts(), it)) {
+            Some((Some((ReferenceKind::Topup, _, id)), _)) => Ok(Self::Topup(id)),
+            Some((Some((ReferenceKind::Purchase, _, _)), reference)) => Ok(Self::Purchase(reference)),
+            Some((None, _)) | None => Err("is neither a top-up's id nor a payment's reference".to_owned()),
+        }
+    }
+}
+
+/// How it stands.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Seen {
+    Topup(Box<TopupView>),
+    Purchase(Box<PaymentView>),
+}
+
+impl Seen {
+    async fn look(store: &Store, target: &Target) -> anyhow::Result<Self> {
+        match target {
+            Target::Topup(id) => {
+                let view = store.topup(*id).await?;
+                let view = view.with_context(|| format!("there is no top-up {id}"))?;
+                Ok(Self::Topup(Box::new(view)))
+            }
+            Target::Purchase(reference) => {
+                let view = store.payment(reference).await?;
+                let view = view.with_context(|| format!("there is no payment {reference}"))?;
+                Ok(Self::Purchase(Box::new(view)))
+            }
+        }
+    }
+
+    /// `None` where nothing was ever asked of the gateway.
+    fn payment(&self) -> Option<&PaymentView> {
+        match self {
+            Self::Topup(topup) => topup.payment.as_ref(),
+            Self::Purchase(payment) => Some(payment),
+        }
+    }
+}
+
+/// Settles a payment.
 ///
 /// # Errors
-/// Settings; no such top-up, or nothing to settle; the broker's and the database's; a worker that does not come to it.
+/// Settings; no such top-up or payment, or nothing to settle; the broker's and the database's; a worker that does not
+/// come to it.
 pub(crate) async fn run(fleet: &Fleet, args: &SettleArgs) -> anyhow::Result<Report> {
     let store = fleet.store()?;
-    let before = look(&store, args).await?;
-    let Some(payment) = &before.payment else {
-        anyhow::bail!(
-            "nothing is to be settled: top-up {} is {}, and its card was never to be charged",
-            before.topup_id,
-            before.state
-        );
+    let before = Seen::look(&store, &args.target).await?;
+    let Some(payment) = before.payment() else {
+        anyhow::bail!("nothing is to be settled: the card was never to be charged");
     };
     let verdict = args.verdict();
     match standing(payment.state, verdict) {
         Standing::Open => {}
-        Standing::AlreadySo => return told(&before, "nothing was to be done: "),
+        Standing::AlreadySo => return report(&before, "nothing was to be done: "),
         Standing::Refused(why) => anyhow::bail!("nothing was changed: {why}"),
     }
     let now = store.now().await.context("the database can't be reached")?;
@@ -51,26 +111,19 @@ pub(crate) async fn run(fleet: &Fleet, args: &SettleArgs) -> anyhow::Result<Repo
     sender.close().await;
     let until = Instant::now() + WAIT;
     loop {
-        let after = look(&store, args).await?;
+        let after = Seen::look(&store, &args.target).await?;
         if is_settled(&after, payment) {
-            return told(&after, "");
+            return report(&after, "");
         }
         anyhow::ensure!(
             Instant::now() < until,
-            "the result is published, but nobody has settled it within {} s: is {} running? `fleetctl topup show {}` \
-             says how it stands, `fleetctl dead list --queue {}` whether it was parked",
+            "the result is published, but nobody has settled it within {} s: is {queue} running? `fleetctl dead list \
+             --queue {queue}` says whether it was parked",
             WAIT.as_secs(),
-            PaymentResult::QUEUE,
-            after.topup_id,
-            PaymentResult::QUEUE,
+            queue = PaymentResult::QUEUE,
         );
         sleep(LOOK_PAUSE).await;
     }
-}
-
-async fn look(store: &Store, args: &SettleArgs) -> anyhow::Result<TopupView> {
-    let topup = store.topup(args.topup).await?;
-    topup.with_context(|| format!("there is no top-up {}", args.topup))
 }
 
 /// How a verdict stands to what is known already.
@@ -121,43 +174,43 @@ fn result(payment: &PaymentView, status: PaymentStatus, reason: &str, now: jiff:
 }
 
 /// Whoever settled it: the gateway may have been quicker than the person.
-fn is_settled(after: &TopupView, before: &PaymentView) -> bool {
+fn is_settled(after: &Seen, before: &PaymentView) -> bool {
     after
-        .payment
-        .as_ref()
+        .payment()
         .is_some_and(|payment| payment.settled_at.is_some() && payment.settled_at != before.settled_at)
 }
 
-fn told(topup: &TopupView, before: &str) -> anyhow::Result<Report> {
-    let payment = topup.payment.as_ref();
+fn report(seen: &Seen, before: &str) -> anyhow::Result<Report> {
+    Report::fine(seen, format!("{before}{}", told(seen)))
+}
+
+fn told(seen: &Seen) -> String {
+    let payment = seen.payment();
     let amount = payment.map(|payment| Money::new(payment.amount_minor, payment.currency));
     let amount = amount.map(|amount| format!(" for {amount}")).unwrap_or_default();
     let by = payment
         .and_then(|payment| payment.settled_by)
         .map(|source| format!(", settled by {source}"))
         .unwrap_or_default();
-    let came = match topup.state {
-        TopupState::Succeeded => format!("; {} came", words::credits(topup.quantity)),
-        TopupState::Requested
-        | TopupState::Scheduled
-        | TopupState::Charging
-        | TopupState::Pending
-        | TopupState::Unknown
-        | TopupState::Parked
-        | TopupState::Failed
-        | TopupState::Skipped
-        | TopupState::Reversed => String::new(),
-    };
-    let TopupView {
-        topup_id,
-        account_id,
-        service,
-        state,
-        ..
-    } = topup;
-    let text =
-        format!("{before}top-up {topup_id} ({service} of account {account_id}){amount} is {state}{by}{came}");
-    Report::fine(topup, text)
+    match seen {
+        Seen::Purchase(payment) => format!("payment {}{amount} is {}{by}", payment.reference, payment.state),
+        Seen::Topup(topup) => {
+            let TopupView {
+                topup_id,
+                account_id,
+                service,
+                state,
+                quantity,
+                ..
+            } = &**topup;
+            let came = if *state == TopupState::Succeeded {
+                format!("; {} came", words::credits(*quantity))
+            } else {
+                String::new()
+            };
+            format!("top-up {topup_id} ({service} of account {account_id}){amount} is {state}{by}{came}")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -198,25 +251,44 @@ mod tests {
     fn it_is_settled_when_somebody_settled_it_since() {
         let before = topup().payment.unwrap();
         let mut after = topup();
-        assert!(!is_settled(&after, &before));
+        let seen = |view: &TopupView| Seen::Topup(Box::new(view.clone()));
+        assert!(!is_settled(&seen(&after), &before));
         after.payment.as_mut().unwrap().settled_at = Some(jiff::Timestamp::UNIX_EPOCH);
-        assert!(is_settled(&after, &before));
+        assert!(is_settled(&seen(&after), &before));
         after.payment = None;
-        assert!(!is_settled(&after, &before));
+        assert!(!is_settled(&seen(&after), &before));
     }
 
     #[test]
     fn the_end_is_told_with_who_settled_it() {
         let mut succeeded = topup();
         succeeded.state = TopupState::Succeeded;
-        succeeded.payment.as_mut().unwrap().settled_by = Some(ResultSource::Operator);
-        let report = told(&succeeded, "").unwrap();
-        assert!(
-            format!("{report:?}").contains(
-                "top-up 00000000-0000-0000-0000-000000000000 (sms of account 1001) for ZAR 127.50 is succeeded, \
-                 settled by operator; 500 credits came"
-            ),
-            "{report:?}"
+        let payment = succeeded.payment.as_mut().unwrap();
+        payment.settled_by = Some(ResultSource::Operator);
+        let of_purchase = Seen::Purchase(Box::new(payment.clone()));
+        assert_eq!(
+            told(&Seen::Topup(Box::new(succeeded))),
+            "top-up 00000000-0000-0000-0000-000000000000 (sms of account 1001) for ZAR 127.50 is succeeded, \
+             settled by operator; 500 credits came"
         );
+        assert_eq!(
+            told(&of_purchase),
+            "payment topup-1001-00000000-0000-0000-0000-000000000000 for ZAR 127.50 is failed, settled by operator"
+        );
+    }
+
+    #[test]
+    fn a_top_up_is_named_by_its_id_or_its_payment_and_a_purchase_by_its_payment() {
+        let id = Uuid::from_u128(7);
+        let account = topup().account_id;
+        let read = |text: String| text.parse::<Target>();
+        assert_eq!(read(id.to_string()), Ok(Target::Topup(id)));
+        let of_topup = Reference::of_topup(account, id);
+        assert_eq!(read(of_topup.to_string()), Ok(Target::Topup(id)));
+        let of_purchase = Reference::of_purchase(account, id);
+        assert_eq!(read(of_purchase.to_string()), Ok(Target::Purchase(of_purchase)));
+        for wrong in ["", "1001", "topup-1001", "shop-order-1", "no such thing"] {
+            assert!(read(wrong.to_owned()).is_err(), "{wrong}");
+        }
     }
 }
