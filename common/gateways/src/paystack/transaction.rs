@@ -183,3 +183,6 @@ fn card(authorization: &Value) -> Option<CardSeen> {
     let says_something = card.brand.is_some() || card.last4.is_some() || card.signature.is_some();
     says_something.then_some(card)
 }
+
+#[cfg(test)]
+mod tests;
