@@ -9,7 +9,11 @@ async fn an_outcome_that_is_not_known_stays_open_and_disables_nothing() -> Resul
     let app = App::start(
         AppOptions::whole()
             .spacing("1s")
-            .setting("PAYSTACK__TIMEOUT", "1s"),
+            .setting("PAYSTACK__TIMEOUT", "1s")
+            // Nobody tells, and nobody asks as long as this lasts.
+            .count("edge", 0)
+            .setting("INQUIRIES__FIRST", "1h")
+            .setting("INQUIRIES__MAX", "1h"),
     )
     .await?;
     let cards = [
