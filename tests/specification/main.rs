@@ -20,6 +20,7 @@ mod gateway_calls;
 mod gateway_day;
 mod gateway_line;
 mod gateway_trouble;
+mod payments_at_random;
 mod purchases;
 mod questions;
 mod questions_of_purchases;
