@@ -67,6 +67,22 @@ pub(crate) struct Topup {
     pub(crate) currency: Currency,
 }
 
+/// A line of an account's story.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Told {
+    pub(crate) at: Timestamp,
+    /// `called`, `still-open`, `ended`, …
+    pub(crate) what: String,
+    /// Of a call: what for.
+    pub(crate) call: Option<String>,
+    /// Of a call: what was said.
+    pub(crate) outcome: Option<String>,
+    /// Of a step: where it led.
+    pub(crate) state: Option<String>,
+    /// Of an end: whose result it was.
+    pub(crate) settled_by: Option<String>,
+}
+
 /// A parked message, as `dead list` has it.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Parked {
@@ -146,6 +162,16 @@ pub(crate) async fn account_when(
         }
         sleep(LOOK_PAUSE).await;
     }
+}
+
+/// What happened to an account's top-ups, as `why` has it.
+pub(crate) async fn story(fleet: &Fleet, account: i64) -> Result<Vec<Told>> {
+    #[derive(Deserialize)]
+    struct Story {
+        story: Vec<Told>,
+    }
+    let Story { story } = json(fleet, &["why", &account.to_string()]).await?;
+    Ok(story)
 }
 
 /// The account's newest top-up.

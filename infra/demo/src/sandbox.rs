@@ -92,6 +92,20 @@ impl Sandbox {
         })
     }
 
+    /// The next webhook gets lost on its way.
+    pub(crate) async fn lose_a_webhook(&self) -> Result<()> {
+        let lost = self
+            .client
+            .post(format!("{}/sandbox/trouble", self.url))
+            .json(&serde_json::json!({"webhooks": "never", "calls": 1}))
+            .timeout(ANSWER_TIMEOUT)
+            .send()
+            .await;
+        lost.and_then(reqwest::Response::error_for_status)
+            .context("ordering trouble at the sandbox")?;
+        Ok(())
+    }
+
     /// The charges since `mark`, as soon as there are `at_least` so many, or what there is after the longest wait.
     pub(crate) async fn charges(&self, mark: Mark, at_least: usize) -> Result<Vec<Charge>> {
         Ok(self.list("charges", mark.charges, at_least, WAIT).await?.0)

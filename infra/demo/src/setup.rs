@@ -14,19 +14,19 @@ use crate::narrate::Narrator;
 use crate::operator;
 use crate::samples;
 use crate::sandbox::Sandbox;
-use crate::stage::{SPACING, Stage};
+use crate::stage::{ANSWER_MAX, QUESTION_AFTER, SPACING, Stage};
 
 /// The accounts of the story.
-const ACCOUNTS: [i64; 3] = [1001, 1002, 1003];
+const ACCOUNTS: [i64; 4] = [1001, 1002, 1003, 1005];
 /// The sample files as somebody in the workspace's root would type them.
 const SAMPLES: &str = "infra/demo/samples";
 const OWNER_ONLY: u32 = 0o600;
 
 /// Builds and starts everything, and imports what the story needs.
 pub(crate) async fn set_up(narrator: &mut Narrator) -> Result<Stage> {
-    narrator.title("Topup Fleet: a story in five chapters");
+    narrator.title("Topup Fleet: a story in six chapters");
     narrator.paragraph(
-        "Everything here is real and runs on this machine: RabbitMQ, PostgreSQL and the five workers. Only the \
+        "Everything here is real and runs on this machine: RabbitMQ, PostgreSQL and the whole fleet. Only the \
          world outside is played, by a sandbox: the payment gateway, the SMS provider and the mail relay. No card \
          is charged, and no message leaves.",
     );
@@ -43,8 +43,14 @@ pub(crate) async fn set_up(narrator: &mut Narrator) -> Result<Stage> {
     .await?;
     narrator.step("making tables, queues and exchanges, and starting the workers");
     let space = stack.space("demo").await?;
-    let spacing = format!("{}s", SPACING.as_secs());
-    let env = BTreeMap::from([("TOPUP__RULES__CARD_SPACING".to_owned(), spacing)]);
+    let shortened = [
+        ("TOPUP__RULES__CARD_SPACING", SPACING),
+        ("TOPUP__PAYSTACK__TIMEOUT", ANSWER_MAX),
+        ("TOPUP__INQUIRIES__FIRST", QUESTION_AFTER),
+    ];
+    let env = shortened
+        .map(|(name, time)| (name.to_owned(), format!("{}s", time.as_secs())))
+        .into();
     let fleet = Fleet::start(
         &space,
         FleetOptions {

@@ -14,6 +14,12 @@ use crate::sandbox::Sandbox;
 /// that the second one's wait takes several delay queues.
 pub(crate) const SPACING: Duration = Duration::from_secs(7);
 
+/// How long the gateway may take to answer, for the story; 30 seconds in production.
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(4);
+
+/// How long after a call the gateway is asked what became of it, for the story; 10 seconds in production.
+pub(crate) const QUESTION_AFTER: Duration = Duration::from_secs(2);
+
 /// The fleet, and who watches it.
 #[derive(Debug)]
 pub(crate) struct Stage {

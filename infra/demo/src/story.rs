@@ -3,6 +3,7 @@
 mod audit;
 mod broken;
 mod declined;
+mod silent;
 mod spacing;
 mod threshold;
 mod transfer;
@@ -18,6 +19,8 @@ use crate::stage::{Stage, expect, only};
 const MAIN: i64 = 1001;
 /// A main account with a card that is declined.
 const DECLINED: i64 = 1002;
+/// A main account with a card whose charge the gateway never answers.
+const SILENT: i64 = 1005;
 /// A sub account of [`MAIN`].
 const SUB: i64 = 1003;
 
@@ -33,6 +36,11 @@ pub(crate) async fn tell(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
     transfer::tell(narrator, stage).await?;
     narrator.heading(Some(5), "Duplicates and broken events");
     broken::tell(narrator, stage).await?;
+    narrator.heading(
+        Some(6),
+        "The payment gateway takes the money of account 1005, and never answers",
+    );
+    silent::tell(narrator, stage).await?;
     narrator.heading(None, "The audit");
     audit::tell(narrator, stage).await
 }

@@ -7,10 +7,10 @@ use crate::operator;
 use crate::sandbox::Mark;
 use crate::stage::{Stage, expect, expect_that};
 
-/// Two charges that were captured, one that was declined.
-const CHARGES: usize = 3;
-/// Four top-ups ended, each told once by each channel.
-const NOTICES: usize = 4;
+/// Three charges that were captured, one that was declined.
+const CHARGES: usize = 4;
+/// Five top-ups ended, each told once by each channel.
+const NOTICES: usize = 5;
 
 pub(super) async fn tell(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
     let checks = operator::audit(&stage.fleet).await?;
