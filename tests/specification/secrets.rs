@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::process::{Output, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
@@ -73,15 +72,18 @@ impl Needles {
     }
 }
 
-/// Every log of the fleet, by its file's name.
+/// Every log of the fleet, by its file's name; and the servers' own, where they run beside it.
 fn logs(app: &mut App) -> Result<BTreeMap<String, String>> {
     let log = app.fleet.worker("edge")?.log().to_owned();
-    let folder = log.parent().map(Path::to_owned).context("a folder of logs")?;
     let mut logs = BTreeMap::new();
-    for file in fs::read_dir(folder)? {
-        let path = file?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        logs.insert(name.unwrap_or_default(), fs::read_to_string(&path)?);
+    for folder in log.ancestors().skip(1).take(2) {
+        for file in fs::read_dir(folder)? {
+            let path = file?.path();
+            if path.is_file() {
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                logs.insert(name.unwrap_or_default(), fs::read_to_string(&path)?);
+            }
+        }
     }
     Ok(logs)
 }
