@@ -15,6 +15,7 @@ mod by_hand;
 mod caps;
 mod card;
 mod card_expiry;
+mod disputes;
 mod expiring_cards;
 mod gateway_calls;
 mod gateway_day;
