@@ -369,7 +369,7 @@ async fn the_whole_story_of_a_charge_is_told_to_whoever_asks_why() -> Result<()>
         assert!(!told.contains(private), "{private:?} in\n{told}");
     }
     let json: Value = app.fleetctl(&["why", "1001"]).await?;
-    let verified = json
+    let verified = json["story"]
         .as_array()
         .into_iter()
         .flatten()
