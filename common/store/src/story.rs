@@ -4,6 +4,7 @@
 //! its own. Left out: the ledger at large. Only the sends that reached a threshold are looked up.
 
 mod fact;
+mod sentences;
 
 pub use fact::{Fact, StoryLine};
 
