@@ -28,8 +28,6 @@ const NOT_KNOWN: &str = "the gateway does not know the charge, so it is submitte
 const NEVER_CHARGED: &str = "the payment never reached the gateway, and nothing was taken";
 /// Why a purchase on the gateway's page has failed.
 const NOT_PAID_IN_TIME: &str = "it was not paid in time";
-/// Why a payment is parked that no answer says anything else of.
-const TOO_LONG: &str = "its outcome could not be found out in time";
 
 /// A payment that is to be asked about now, by whoever has this.
 #[derive(Debug, Clone)]
@@ -59,6 +57,18 @@ pub struct InquiryEnd {
     pub detail: Option<String>,
     /// What it said about the money, if anything: to be settled.
     pub result: Option<PaymentResult>,
+}
+
+impl InquiryEnd {
+    /// What was last heard of the payment.
+    fn last_word(&self) -> &str {
+        self.detail.as_deref().unwrap_or(match self.told {
+            Told::Verdict(status) => status.as_str(),
+            Told::NotKnown => "the payment gateway does not know it",
+            Told::NoVerdict => "the payment gateway gives no answer that can be read",
+            Told::OurTrouble { .. } => "the payment gateway could not be asked",
+        })
+    }
 }
 
 impl Store {
@@ -307,7 +317,7 @@ async fn park(
     topup: Option<&Topup>,
     end: &InquiryEnd,
 ) -> Result<Vec<OutboxMessage>, StoreError> {
-    let reason = end.detail.as_deref().unwrap_or(TOO_LONG);
+    let reason = end.last_word();
     if !move_on(tx, inquired, topup, Event::OutOfTime, reason, None).await? {
         return Ok(Vec::new());
     }
