@@ -15,7 +15,7 @@ pub struct Shutdown(watch::Receiver<bool>);
 pub struct Stopper(watch::Sender<bool>);
 
 impl Shutdown {
-    /// A pair, for tests and tools that are no [`Process`].
+    /// A pair, for tests and tools that are no [`super::Process`].
     #[must_use]
     pub fn new() -> (Stopper, Self) {
         let (sender, receiver) = watch::channel(false);
