@@ -1,11 +1,20 @@
 //! What an operator watches.
 
 use anyhow::{Context as _, Result};
-use topup_rules::topup::TopupState;
+use topup_rules::ids::ReferenceKind;
+use topup_rules::topup::{PaymentState, TopupState};
 use topup_runtime::Process;
 
 /// Wallets out of step that are told of in one sweep, at most.
 const OUT_OF_STEP_MAX: i64 = 20;
+
+/// Where an open payment can stand.
+const OPEN_PAYMENTS: [PaymentState; 4] = [
+    PaymentState::Charging,
+    PaymentState::Pending,
+    PaymentState::Unknown,
+    PaymentState::Parked,
+];
 
 /// What an operator watches: how much waits, and for how long.
 pub(crate) async fn measure(process: &Process) -> Result<u64> {
@@ -27,6 +36,7 @@ pub(crate) async fn measure(process: &Process) -> Result<u64> {
         metrics::gauge!("topup_topups_open", "state" => state.as_str()).set(count as f64);
         metrics::gauge!("topup_topups_open_oldest_seconds", "state" => state.as_str()).set(oldest_s as f64);
     }
+    payments(process).await?;
     for wallet in process
         .store
         .wallets_out_of_step(OUT_OF_STEP_MAX)
@@ -42,4 +52,23 @@ pub(crate) async fn measure(process: &Process) -> Result<u64> {
         );
     }
     Ok(0)
+}
+
+/// Payments whose end is not known, of every kind: a state without any is told, too, so that it goes back to 0.
+async fn payments(process: &Process) -> Result<()> {
+    let open = process
+        .store
+        .open_payments_by_state()
+        .await
+        .context("counting open payments")?;
+    for kind in ReferenceKind::ALL {
+        for state in OPEN_PAYMENTS {
+            let found = open.iter().find(|it| it.kind == *kind && it.state == state);
+            let (count, oldest_s) = found.map_or((0, 0), |it| (it.count, it.oldest_age_s));
+            let labels = [("kind", kind.as_str()), ("state", state.as_str())];
+            metrics::gauge!("topup_payments_open", &labels).set(count as f64);
+            metrics::gauge!("topup_payments_open_oldest_seconds", &labels).set(oldest_s as f64);
+        }
+    }
+    Ok(())
 }
