@@ -21,6 +21,7 @@ mod gateway_calls;
 mod gateway_day;
 mod gateway_line;
 mod gateway_trouble;
+mod late_success;
 mod payments_at_random;
 mod purchases;
 mod questions;
