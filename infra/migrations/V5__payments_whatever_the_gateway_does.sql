@@ -38,8 +38,8 @@ ALTER TABLE payments
     ADD COLUMN not_known  integer NOT NULL DEFAULT 0;    -- how often in a row the gateway did not know it
 
 CREATE INDEX payments_by_purchase ON payments (account_id, purchase_id);
--- For the questions: what is open and due to be asked about.
-CREATE INDEX payments_to_ask ON payments (ask_at) WHERE state IN ('charging', 'pending', 'unknown');
+-- For the questions: what is open and due to be asked about; and for who counts what is open.
+CREATE INDEX payments_to_ask ON payments (ask_at) WHERE state IN ('charging', 'pending', 'unknown', 'parked');
 -- For the daily comparison with the gateway's list.
 CREATE INDEX payments_by_intent ON payments (intent_at);
 
