@@ -273,7 +273,7 @@ async fn a_webhook_from_a_sender_that_is_not_listed_is_refused() -> Result<()> {
 
 #[tokio::test]
 async fn while_the_broker_is_away_a_webhook_is_told_again_and_settled_once_it_is_back() -> Result<()> {
-    let mut app = charged(unasking().sandbox("--pending", "3s"), "AUTH_pending", None).await?;
+    let mut app = charged(unasking().sandbox("--pending", "12s"), "AUTH_pending", None).await?;
     app.topup_in(1001, "sms", &["pending"]).await?;
     app.wait_until_idle().await?;
     app.let_no_connection_in().await?;
@@ -304,7 +304,7 @@ async fn while_the_broker_is_away_a_webhook_is_told_again_and_settled_once_it_is
 
 #[tokio::test]
 async fn while_the_database_is_away_webhooks_are_taken() -> Result<()> {
-    let app = charged(unasking().sandbox("--pending", "3s"), "AUTH_pending", None).await?;
+    let app = charged(unasking().sandbox("--pending", "8s"), "AUTH_pending", None).await?;
     app.topup_in(1001, "sms", &["pending"]).await?;
     app.wait_until_idle().await?;
     app.take_database_away().await?;
