@@ -1,5 +1,8 @@
 -- $1 whose, $2 how many top-ups at most
-SELECT s.at, s.state, s.reason, s.due_at, s.waits_for, s.threshold_milli,
+SELECT s.at, s.state,
+       -- why a person took it for paid stands with the payment
+       coalesce(s.reason, CASE WHEN s.state = 'succeeded' AND p.settled_by = 'operator' THEN p.reason END) AS reason,
+       s.due_at, s.waits_for, s.threshold_milli,
        t.topup_id, t.service, t.method, t.quantity_milli, t.amount_minor, t.currency,
        t.trigger_event_id, t.trigger_milli,
        -- the send that reached the threshold, while its day is open
