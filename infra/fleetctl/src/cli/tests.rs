@@ -1,0 +1,114 @@
+use super::*;
+use crate::fields;
+use clap::CommandFactory as _;
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+/// The JSON of a help text: from its first brace to the next blank line.
+fn example(help: &str) -> String {
+    let (_, rest) = help.split_once("  {").unwrap();
+    let (json, _) = rest.split_once("\n\n").unwrap();
+    format!("{{{json}")
+}
+
+#[test]
+fn the_help_s_examples_are_taken() {
+    let account = example(IMPORT_HELP);
+    assert!(
+        fields::read::<topup_store::AccountImport>(account.as_bytes()).is_ok(),
+        "{account}"
+    );
+    let price = example(PRICES_HELP);
+    assert!(
+        fields::read::<topup_rules::prices::PriceTier>(price.as_bytes()).is_ok(),
+        "{price}"
+    );
+    let event = example(PUBLISH_HELP);
+    let read =
+        topup_rules::message::parse::<topup_rules::message::SmsSent>(event.as_bytes(), None, None, None);
+    assert!(read.is_ok(), "{event}");
+}
+
+#[test]
+fn credits_bear_their_sign() {
+    let read = |text| signed_credits(text).map(Credits::milli);
+    assert_eq!(read("+500"), Ok(500_000));
+    assert_eq!(read("-12.5"), Ok(-12_500));
+    assert_eq!(read("3"), Ok(3_000));
+    for wrong in ["0", "+0", "+-3", "x", "", "1000001", "0.0001"] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_worker_s_queue_stands_for_its_dead_letters() {
+    assert_eq!(dead_queue("sms-sent").as_deref(), Ok("sms-sent.dead"));
+    assert_eq!(dead_queue("sms-sent.dead").as_deref(), Ok("sms-sent.dead"));
+    assert_eq!(
+        dead_queue("delay.v1.unroutable").as_deref(),
+        Ok("delay.v1.unroutable")
+    );
+    assert!(
+        dead_queue("delay.v1.00")
+            .unwrap_err()
+            .contains("topup.unroutable")
+    );
+    assert_eq!(dead_queues().len(), 6);
+}
+
+#[test]
+fn negative_credits_are_a_value_and_no_flag() {
+    let line = [
+        "fleetctl",
+        "adjust",
+        "7",
+        "--credits",
+        "-3",
+        "--reason",
+        "x",
+        "--by",
+        "me",
+    ];
+    let Command::Adjust(args) = Cli::parse_from(line).command else {
+        panic!("another command")
+    };
+    assert_eq!((args.account.get(), args.credits.milli()), (7, -3_000));
+    for wrong in [
+        &["topup", "list", "--state", "bogus"][..],
+        &[
+            "topup",
+            "settle",
+            "0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b",
+            "--reason",
+            "x",
+        ],
+        &[
+            "topup",
+            "settle",
+            "0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b",
+            "--failed",
+        ],
+        &[
+            "topup",
+            "settle",
+            "0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b",
+            "--failed",
+            "--succeeded",
+            "--reason",
+            "x",
+        ],
+        &["reconcile"],
+        &["reconcile", "2026-11-31"],
+        &["dead", "show"],
+        &["dead", "show", "--position", "1"],
+        &["dead", "show", "x", "--queue", "sms-sent", "--position", "1"],
+    ] {
+        assert!(
+            Cli::try_parse_from([&["fleetctl"], wrong].concat()).is_err(),
+            "{wrong:?}"
+        );
+    }
+}
