@@ -1,8 +1,14 @@
-//! V1, from the gateway's page to the wallet: disputes that a card holder opens and the gateway tells of.
+//! V1: a dispute holds the credits that it is about until it is over; a won one releases them, a lost one takes them
+//! back.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
-use topup_tests::{App, AppOptions, event, eventually, main_account};
+use topup_rules::ids::Service;
+use topup_rules::message::PaymentStatus;
+use topup_store::Settled;
+use topup_tests::{App, AppOptions, CardPayment, event, eventually, main_account};
+
+const PRICE_MINOR: i64 = CardPayment::PRICE_MINOR;
 
 /// How a dispute ends, and what the wallet of 600 credits, of which the payment brought 500, is left with.
 const ENDS: [(i64, &str, &str); 3] = [
@@ -72,4 +78,86 @@ async fn a_dispute_at_the_gateway_holds_the_credits_until_it_is_over_and_takes_t
     assert_eq!(to("account-1003@example.com"), 2);
     assert_eq!(app.broker.ready("payment-results.dead").await?, Some(0));
     app.finish().await
+}
+
+#[tokio::test]
+async fn a_dispute_holds_its_credits_and_a_won_one_releases_them() -> Result<()> {
+    let payment = CardPayment::paid().await?;
+    let opened = payment.dispute(PaymentStatus::DisputeOpened, PRICE_MINOR);
+    let settled = payment.settle(&opened).await?;
+    ensure!(matches!(settled, Settled::Held { .. }), "{settled:?}");
+    for _ in 0..3 {
+        let again = payment.settle(&opened).await?;
+        ensure!(matches!(again, Settled::Already(_)), "{again:?}");
+    }
+    assert_eq!(payment.credits().await?, ("600".to_owned(), "100".to_owned()));
+    assert!(payment.is_enabled(Service::Sms).await?);
+    // The operators have to answer it; the account holder opened it.
+    assert_eq!(payment.notices("operator-alert").await?, 2);
+    payment.library.audit_is_clean().await?;
+
+    let won = payment.dispute(PaymentStatus::DisputeWon, PRICE_MINOR);
+    let settled = payment.settle(&won).await?;
+    ensure!(matches!(settled, Settled::Released), "{settled:?}");
+    for result in [&won, &opened] {
+        let again = payment.settle(result).await?;
+        ensure!(matches!(again, Settled::Already(_)), "{again:?}");
+    }
+    assert_eq!(payment.credits().await?, ("600".to_owned(), "600".to_owned()));
+    assert_eq!(payment.state().await?, "succeeded");
+    assert_eq!(payment.notices("payment-reversed").await?, 0);
+    payment.library.audit_is_clean().await
+}
+
+#[tokio::test]
+async fn a_lost_dispute_takes_back_what_it_held() -> Result<()> {
+    let payment = CardPayment::paid().await?;
+    let half_minor = PRICE_MINOR / 2;
+    payment
+        .settle(&payment.dispute(PaymentStatus::DisputeOpened, half_minor))
+        .await?;
+    let left = CardPayment::left_of_600(half_minor);
+    assert_eq!(payment.credits().await?, ("600".to_owned(), left.clone()));
+    let lost = payment.dispute(PaymentStatus::Reversed, half_minor);
+    let settled = payment.settle(&lost).await?;
+    ensure!(
+        matches!(settled, Settled::Reversed { whole: false, .. }),
+        "{settled:?}"
+    );
+    assert_eq!(payment.credits().await?, (left.clone(), left.clone()));
+    let again = payment.settle(&lost).await?;
+    ensure!(matches!(again, Settled::Already(_)), "{again:?}");
+    assert_eq!(payment.credits().await?, (left.clone(), left));
+    assert_eq!(payment.notices("payment-reversed").await?, 2);
+    assert!(!payment.is_enabled(Service::Sms).await?);
+    payment.library.audit_is_clean().await
+}
+
+#[tokio::test]
+async fn a_dispute_that_is_heard_to_be_won_before_it_was_opened_holds_nothing() -> Result<()> {
+    let payment = CardPayment::paid().await?;
+    payment
+        .settle(&payment.dispute(PaymentStatus::DisputeWon, PRICE_MINOR))
+        .await?;
+    let opened = payment.dispute(PaymentStatus::DisputeOpened, PRICE_MINOR);
+    let settled = payment.settle(&opened).await?;
+    ensure!(matches!(settled, Settled::Already(_)), "{settled:?}");
+    assert_eq!(payment.credits().await?, ("600".to_owned(), "600".to_owned()));
+    payment.library.audit_is_clean().await
+}
+
+#[tokio::test]
+async fn what_is_refunded_during_a_dispute_is_not_taken_twice_and_the_hold_ends_with_the_dispute()
+-> Result<()> {
+    let payment = CardPayment::paid().await?;
+    payment
+        .settle(&payment.dispute(PaymentStatus::DisputeOpened, PRICE_MINOR))
+        .await?;
+    payment.settle(&payment.refund("refund-1", PRICE_MINOR)).await?;
+    assert_eq!(payment.credits().await?.0, "100");
+    let lost = payment.dispute(PaymentStatus::Reversed, PRICE_MINOR);
+    let settled = payment.settle(&lost).await?;
+    ensure!(matches!(settled, Settled::Released), "{settled:?}");
+    assert_eq!(payment.credits().await?, ("100".to_owned(), "100".to_owned()));
+    payment.library.audit_is_clean().await
 }

@@ -8,7 +8,9 @@ use topup_rules::ids::Service;
 use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus, ResultSource};
 use topup_rules::settle::PurchaseMethod;
 use topup_store::{Begun, ChargeIntent, NewPurchase, Settled};
-use topup_tests::{Library, account_id, event, main_account, result_of, settlement_policy, sms_wallet};
+use topup_tests::{
+    CardPayment, Library, account_id, event, main_account, result_of, settlement_policy, sms_wallet,
+};
 use uuid::Uuid;
 
 /// Every run is one of these again.
@@ -195,4 +197,40 @@ async fn run(seed: u64) -> Result<()> {
     assert_eq!(wallet.credits.milli(), expected_milli);
     assert_eq!(wallet.available, wallet.credits, "something is still held");
     library.audit_is_clean().await
+}
+
+#[tokio::test]
+async fn fifty_results_of_every_kind_at_once_credit_once_and_a_failure_never_takes_it_back() -> Result<()> {
+    for _ in 0..3 {
+        let payment = CardPayment::charging(&[]).await?;
+        let kinds = [
+            PaymentStatus::Success,
+            PaymentStatus::Failed,
+            PaymentStatus::Unknown,
+            PaymentStatus::Success,
+            PaymentStatus::ActionRequired,
+            PaymentStatus::Pending,
+        ];
+        let sources = ResultSource::ALL;
+        let results: Vec<_> = (0..50)
+            .map(|n| {
+                result_of(
+                    &payment.intent,
+                    kinds[n % kinds.len()],
+                    sources[n % sources.len()],
+                )
+            })
+            .collect();
+        let settled = try_join_all(results.iter().map(|result| payment.settle(result))).await?;
+        let credited = settled
+            .iter()
+            .filter(|it| matches!(it, Settled::Credited { .. }))
+            .count();
+        assert_eq!(credited, 1, "{settled:?}");
+        assert_eq!(payment.credits().await?.0, "600");
+        assert_eq!(payment.state().await?, "succeeded");
+        assert_eq!(payment.notices("topup-succeeded").await?, 2);
+        payment.library.audit_is_clean().await?;
+    }
+    Ok(())
 }

@@ -1,241 +1,20 @@
 //! C5, P4: credits bought by hand are charged under one reference, credited by their result alone, and told by a
 //! receipt or by what went wrong. Their failure disables nothing.
 
-use std::time::Duration;
-
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
-use reqwest::redirect::Policy;
-use secrecy::SecretString;
 use serde_json::json;
-use topup_gateways::payment::{ChargeRequest, InitializeRequest, Initialized, PaymentGateway};
 use topup_rules::credits::Credits;
-use topup_rules::ids::{Reference, Service};
-use topup_rules::message::PaymentMode;
-use topup_rules::retry::RetryPolicy;
+use topup_rules::ids::Service;
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
-use topup_store::{
-    Answer, Begun, ChargeIntent, GatewayCall, LineEnd, NewPurchase, OutboxMessage, PageIntent,
-    PurchaseRefusal, Store,
-};
-use topup_tests::{
-    App, AppOptions, Library, Mail, account_id, credits, event, eventually, free_line, main_account, raw,
-    settlement_policy, store_on,
-};
+use topup_store::{Begun, GatewayCall, NewPurchase, PurchaseRefusal};
+use topup_tests::{Library, Shop, account_id, credits, event, main_account, raw};
 use uuid::Uuid;
 
-const ACCOUNT: i64 = 1001;
-/// What 500 credits cost, in cents, 15 per cent of tax inside.
-const PRICE_MINOR: i64 = 35_247;
-/// Of one call to the gateway.
-const TIMEOUT: Duration = Duration::from_secs(2);
-/// The pause after our own trouble.
-const PAUSES: RetryPolicy = RetryPolicy {
-    attempts_max: 5,
-    first_s: 1,
-    max_s: 1,
-};
-
-/// A fleet, and what a page for account holders does with its store and its gateway.
-struct Shop {
-    app: App,
-    store: Store,
-    gateway: PaymentGateway,
-}
-
-impl Shop {
-    /// A wallet of 150 credits with a card that is topped up at 100.
-    async fn open(card: &str) -> Result<Self> {
-        let options = AppOptions::whole()
-            .sandbox("--pending", "2s")
-            .setting("INQUIRIES__FIRST", "1s")
-            .setting("INQUIRIES__MAX", "1s");
-        let app = App::start(options).await?;
-        app.import(&[main_account(ACCOUNT).credits(150).card(card)])
-            .await?;
-        let setting = |name: &str| app.env().get(name).with_context(|| name.to_owned()).cloned();
-        let key = SecretString::from(setting("TOPUP__PAYSTACK__SECRET_KEY")?);
-        let gateway = PaymentGateway::paystack(&setting("TOPUP__PAYSTACK__URL")?, key, TIMEOUT)?;
-        let store = store_on(app.space())?;
-        Ok(Self { app, store, gateway })
-    }
-
-    /// Buys 500 credits with the saved card. Where the customer has to go, if anywhere.
-    async fn one_click(&self) -> Result<Reference> {
-        let card = self
-            .app
-            .rows
-            .client()
-            .query_one("SELECT card_id FROM cards WHERE account_id = $1", &[&ACCOUNT])
-            .await?;
-        let new = new_purchase(PurchaseMethod::OneClick, Some(card.try_get(0)?));
-        let Begun::Charge(intent) = self.store.begin_purchase(&new).await? else {
-            bail!("nothing to charge")
-        };
-        self.charge(&intent).await?;
-        Ok(intent.reference)
-    }
-
-    async fn charge(&self, intent: &ChargeIntent) -> Result<()> {
-        let call = GatewayCall {
-            started_at: Timestamp::now(),
-        };
-        let charged = self
-            .gateway
-            .charge_authorization(&ChargeRequest {
-                reference: &intent.reference,
-                amount: intent.amount,
-                authorization_code: &SecretString::from(intent.authorization_code.clone()),
-                email: &intent.email,
-                metadata: &[],
-            })
-            .await;
-        let line = LineEnd {
-            end: charged.call_end(),
-            policy: free_line(),
-        };
-        let challenge_url = match &charged {
-            topup_gateways::payment::Charged::Answered(answer) => answer.challenge_url.clone(),
-            topup_gateways::payment::Charged::Unknown { .. }
-            | topup_gateways::payment::Charged::OurTrouble(_) => None,
-        };
-        let answer = match charged.into_result(&self.gateway, &intent.reference, Timestamp::now()) {
-            Ok(result) => Answer::Result {
-                result: Box::new(result),
-                challenge_url,
-            },
-            Err(trouble) => Answer::Trouble {
-                reason: trouble.reason,
-                at_least_s: trouble.retry_after_s,
-            },
-        };
-        let messages = self
-            .store
-            .record_answer(intent, call, &answer, &PAUSES, line)
-            .await?;
-        self.publish(messages).await
-    }
-
-    /// Begins to buy 500 credits on the gateway's page. Its address.
-    async fn hosted(&self) -> Result<(PageIntent, String)> {
-        let new = new_purchase(PurchaseMethod::Hosted, None);
-        let Begun::Page(intent) = self.store.begin_purchase(&new).await? else {
-            bail!("no page to ask for")
-        };
-        let call = GatewayCall {
-            started_at: Timestamp::now(),
-        };
-        let opened = self
-            .gateway
-            .initialize(&InitializeRequest {
-                reference: &intent.reference,
-                amount: intent.amount,
-                email: &intent.email,
-                channels: &[],
-                callback_url: None,
-                metadata: &[],
-            })
-            .await;
-        let Initialized::Page { url, .. } = opened else {
-            bail!("no page: {opened:?}")
-        };
-        let inquiries = settlement_policy().inquiries;
-        self.store.record_page(&intent, call, &url, &inquiries).await?;
-        Ok((intent, url))
-    }
-
-    /// What a customer does on the page.
-    async fn on_page(&self, url: &str, action: &str) -> Result<()> {
-        let browser = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(Policy::none())
-            .build()?;
-        let answer = browser
-            .post(url)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(format!("action={action}"))
-            .send()
-            .await?;
-        ensure!(
-            answer.status().is_success() || answer.status().is_redirection(),
-            "{}",
-            answer.status()
-        );
-        Ok(())
-    }
-
-    /// What the process would do that holds the rows.
-    async fn publish(&self, messages: Vec<OutboxMessage>) -> Result<()> {
-        for message in messages {
-            let body = raw(message.body).kind(Some(&message.kind));
-            self.app.broker.publish_to(&message.queue, [body]).await?;
-            self.store.outbox_remove(&[message.id]).await?;
-        }
-        Ok(())
-    }
-
-    async fn payment_becomes(&self, reference: &Reference, state: &str) -> Result<()> {
-        let sql = "SELECT state FROM payments WHERE reference = $1";
-        eventually(&format!("a {state} payment"), async || {
-            let row = self
-                .app
-                .rows
-                .client()
-                .query_one(sql, &[&reference.as_str()])
-                .await?;
-            let is: String = row.try_get(0)?;
-            Ok((is == state).then_some(()))
-        })
-        .await
-    }
-
-    /// The state, and the page where the customer has to go.
-    async fn begun_before(&self, new: &NewPurchase) -> Result<(PaymentState, Option<String>)> {
-        match self.store.begin_purchase(new).await? {
-            Begun::AlreadyBegun { state, checkout_url } => Ok((state, checkout_url)),
-            other @ (Begun::Charge(_) | Begun::Page(_) | Begun::Refused(_)) => bail!("{other:?}"),
-        }
-    }
-
-    /// The one mail that there is, and no SMS.
-    async fn one_mail(&self) -> Result<Mail> {
-        let mut mail = self.app.outside.mail(1).await?;
-        self.app.wait_until_idle().await?;
-        assert_eq!(self.app.outside.mail(1).await?.len(), 1);
-        assert!(self.app.outside.sms(0).await?.is_empty());
-        Ok(mail.remove(0))
-    }
-
-    async fn is_untouched(&self) -> Result<()> {
-        let account = self.app.account(ACCOUNT).await?;
-        let wallet = account.wallet("sms")?;
-        ensure!(wallet.is_enabled(), "auto top-up was disabled");
-        let failures = "SELECT consecutive_failures::bigint FROM wallets";
-        ensure!(
-            self.app.rows.count(failures).await? == 0,
-            "it was counted as a failure"
-        );
-        Ok(())
-    }
-}
-
-fn new_purchase(method: PurchaseMethod, card_id: Option<Uuid>) -> NewPurchase {
-    NewPurchase {
-        id: Uuid::now_v7(),
-        account: account_id(ACCOUNT),
-        service: Service::Sms,
-        quantity: Credits::from_milli(500_000),
-        method,
-        card_id,
-        email: None,
-        billing: Some(json!({"name": "Protea Books", "tax_number": "4001234567"})),
-        gateway: "paystack",
-        mode: PaymentMode::Test,
-        traceparent: None,
-    }
-}
+const ACCOUNT: i64 = Shop::ACCOUNT;
+const PRICE_MINOR: i64 = Shop::PRICE_MINOR;
 
 #[tokio::test]
 async fn a_one_click_purchase_is_credited_with_a_receipt_and_neither_waits_for_the_spacing_nor_counts()
@@ -361,7 +140,7 @@ async fn a_hosted_purchase_is_credited_by_its_verified_result_and_the_page_decli
     for intent in [&paid, &declined] {
         let again = NewPurchase {
             id: intent.purchase,
-            ..new_purchase(PurchaseMethod::Hosted, None)
+            ..Shop::new_purchase(PurchaseMethod::Hosted, None)
         };
         let (state, checkout_url) = shop.begun_before(&again).await?;
         assert_eq!(state, PaymentState::Pending);
@@ -382,7 +161,7 @@ async fn a_hosted_purchase_is_credited_by_its_verified_result_and_the_page_decli
 #[tokio::test]
 async fn a_purchase_without_a_page_to_pay_on_fails_at_once() -> Result<()> {
     let shop = Shop::open("AUTH_ok").await?;
-    let new = new_purchase(PurchaseMethod::Hosted, None);
+    let new = Shop::new_purchase(PurchaseMethod::Hosted, None);
     let Begun::Page(intent) = shop.store.begin_purchase(&new).await? else {
         bail!("no page to ask for")
     };
@@ -420,7 +199,7 @@ async fn library() -> Result<(Library, Uuid)> {
 #[tokio::test]
 async fn a_purchase_that_is_asked_for_twenty_times_at_once_is_begun_once() -> Result<()> {
     let (library, card) = library().await?;
-    let new = new_purchase(PurchaseMethod::OneClick, Some(card));
+    let new = Shop::new_purchase(PurchaseMethod::OneClick, Some(card));
     let begun = try_join_all((0..20).map(|_| library.store.begin_purchase(&new))).await?;
     let mut charges = 0;
     for it in begun {
@@ -466,7 +245,7 @@ async fn a_purchase_that_is_asked_for_twenty_times_at_once_is_begun_once() -> Re
 #[tokio::test]
 async fn what_can_t_be_bought_like_that_is_refused_with_the_reason_and_leaves_no_trace() -> Result<()> {
     let (library, card) = library().await?;
-    let good = new_purchase(PurchaseMethod::OneClick, Some(card));
+    let good = Shop::new_purchase(PurchaseMethod::OneClick, Some(card));
     let too_much = Credits::from_milli(Credits::WALLET_MAX.milli() + 1);
     for quantity in [Credits::ZERO, credits("-1")?, too_much] {
         let new = NewPurchase {

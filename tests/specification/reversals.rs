@@ -1,135 +1,17 @@
 //! V1: what is given back takes the credits with it that it had paid for: once, in proportion, and never more than was
-//! given. A dispute holds them until it is over.
+//! given.
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
-use topup_rules::credits::Credits;
 use topup_rules::ids::{Reference, Service};
-use topup_rules::message::{PaymentResult, PaymentStatus, ResultSource};
+use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus, ResultSource};
 use topup_rules::settle::Already;
-use topup_store::{ChargeIntent, Settled, TopupFilter, WalletView};
-use topup_tests::{
-    Account, App, AppOptions, Library, Raw, account_id, event, eventually, main_account, raw, result_of,
-    settlement_policy, sms_wallet, sub_account,
-};
+use topup_store::Settled;
+use topup_tests::{App, AppOptions, CardPayment, Raw, event, eventually, main_account, raw, sub_account};
 
-const ACCOUNT: i64 = 1001;
-/// What 500 credits cost, in cents.
-const PRICE_MINOR: i64 = 35_247;
-
-/// A payment for an automatic top-up of 500 credits, and its gateway.
-struct Payment {
-    library: Library,
-    intent: ChargeIntent,
-}
-
-/// A wallet of 100 credits whose card is being charged for 500 more.
-async fn charging(further: &[Account]) -> Result<Payment> {
-    let mut accounts = vec![
-        main_account(ACCOUNT)
-            .credits(101)
-            .card("AUTH_ok")
-            .whatsapp()
-            .credits(700)
-            .card("AUTH_ok"),
-    ];
-    accounts.extend_from_slice(further);
-    let library = Library::with(&accounts).await?;
-    library.list_prices().await?;
-    let topup = library.send(&event(ACCOUNT)).await?.context("no top-up")?;
-    let intent = library.charges(sms_wallet(ACCOUNT), topup).await?;
-    Ok(Payment { library, intent })
-}
-
-/// The same, paid: a wallet of 600 credits.
-async fn paid() -> Result<Payment> {
-    let payment = charging(&[]).await?;
-    let settled = payment.settle(&payment.told(PaymentStatus::Success)).await?;
-    ensure!(matches!(settled, Settled::Credited { .. }), "{settled:?}");
-    Ok(payment)
-}
-
-impl Payment {
-    fn told(&self, status: PaymentStatus) -> PaymentResult {
-        result_of(&self.intent, status, ResultSource::Webhook)
-    }
-
-    /// A refund, or news of a dispute, of a part.
-    fn part(&self, status: PaymentStatus, reversal_id: &str, amount_minor: i64) -> PaymentResult {
-        PaymentResult {
-            amount_minor: Some(amount_minor),
-            reversal_id: Some(reversal_id.to_owned()),
-            ..self.told(status)
-        }
-    }
-
-    fn refund(&self, reversal_id: &str, amount_minor: i64) -> PaymentResult {
-        self.part(PaymentStatus::Reversed, reversal_id, amount_minor)
-    }
-
-    fn dispute(&self, status: PaymentStatus, amount_minor: i64) -> PaymentResult {
-        self.part(status, "dispute-1", amount_minor)
-    }
-
-    async fn settle(&self, result: &PaymentResult) -> Result<Settled> {
-        Ok(self
-            .library
-            .store
-            .settle_payment(result, &settlement_policy())
-            .await?)
-    }
-
-    async fn wallet(&self, service: Service) -> Result<WalletView> {
-        wallet(&self.library, ACCOUNT, service).await
-    }
-
-    /// Balance, and what of it is not held.
-    async fn credits(&self) -> Result<(String, String)> {
-        let wallet = self.wallet(Service::Sms).await?;
-        Ok((wallet.credits.to_string(), wallet.available.to_string()))
-    }
-
-    async fn state_of_topup(&self) -> Result<String> {
-        let filter = TopupFilter {
-            account: Some(account_id(ACCOUNT)),
-            state: None,
-        };
-        let topups = self.library.store.topups(filter, 2).await?;
-        let topup = topups.first().context("no top-up")?;
-        let payment = topup.payment.as_ref().context("no payment")?;
-        assert_eq!(topup.state.as_str(), payment.state.as_str());
-        Ok(topup.state.to_string())
-    }
-
-    async fn count(&self, sql: &str) -> Result<i64> {
-        self.library.rows().await?.count(sql).await
-    }
-
-    /// How many notices of a kind there are, by both channels together.
-    async fn notices(&self, template: &str) -> Result<i64> {
-        self.count(&format!(
-            "SELECT count(*) FROM notices WHERE template = '{template}'"
-        ))
-        .await
-    }
-}
-
-async fn wallet(library: &Library, account: i64, service: Service) -> Result<WalletView> {
-    let view = library.store.account_view(account_id(account)).await?;
-    let wallets = view.context("no account")?.wallets;
-    let found = wallets.into_iter().find(|wallet| wallet.service == service);
-    found.context("no wallet")
-}
-
-fn is_enabled(wallet: &WalletView) -> bool {
-    wallet.auto_topup.as_ref().is_some_and(|it| it.enabled)
-}
-
-/// 600 credits less what `reversed_minor` of the price had paid for, rounded down to a thousandth.
-fn left_of_600(reversed_minor: i64) -> String {
-    Credits::from_milli(600_000 - 500_000 * reversed_minor / PRICE_MINOR).to_string()
-}
+const ACCOUNT: i64 = CardPayment::ACCOUNT;
+const PRICE_MINOR: i64 = CardPayment::PRICE_MINOR;
 
 #[tokio::test]
 async fn refunds_of_parts_take_credits_in_proportion_in_any_order_however_often_they_are_told() -> Result<()>
@@ -142,7 +24,7 @@ async fn refunds_of_parts_take_credits_in_proportion_in_any_order_however_often_
         &[100, 20_000, 3, 7, 10_000, 5_137],
     ];
     for parts in splits {
-        let payment = paid().await?;
+        let payment = CardPayment::paid().await?;
         let mut reversed_minor = 0;
         for (number, amount_minor) in parts.iter().enumerate() {
             let refund = payment.refund(&format!("refund-{number}"), *amount_minor);
@@ -155,10 +37,13 @@ async fn refunds_of_parts_take_credits_in_proportion_in_any_order_however_often_
             );
             let again = payment.settle(&refund).await?;
             ensure!(matches!(again, Settled::Already(_)), "{again:?}");
-            assert_eq!(payment.credits().await?.0, left_of_600(reversed_minor));
+            assert_eq!(
+                payment.credits().await?.0,
+                CardPayment::left_of_600(reversed_minor)
+            );
         }
         assert_eq!(payment.credits().await?.0, "100");
-        assert_eq!(payment.state_of_topup().await?, "reversed");
+        assert_eq!(payment.state().await?, "reversed");
         assert_eq!(
             payment.notices("payment-reversed").await?,
             2 * i64::try_from(parts.len())?
@@ -173,7 +58,7 @@ async fn refunds_of_parts_take_credits_in_proportion_in_any_order_however_often_
 
 #[tokio::test]
 async fn refunds_told_many_times_at_once_are_each_counted_once() -> Result<()> {
-    let payment = paid().await?;
+    let payment = CardPayment::paid().await?;
     let refunds: Vec<_> = (0..10)
         .map(|number| payment.refund(&format!("refund-{number}"), 3_333 - number))
         .collect();
@@ -184,14 +69,14 @@ async fn refunds_told_many_times_at_once_are_each_counted_once() -> Result<()> {
         .filter(|it| matches!(it, Settled::Reversed { .. }))
         .count();
     assert_eq!(counted, 10, "{settled:?}");
-    assert_eq!(payment.credits().await?.0, left_of_600(33_330 - 45));
-    assert_eq!(payment.state_of_topup().await?, "succeeded");
+    assert_eq!(payment.credits().await?.0, CardPayment::left_of_600(33_330 - 45));
+    assert_eq!(payment.state().await?, "succeeded");
     payment.library.audit_is_clean().await
 }
 
 #[tokio::test]
 async fn more_than_was_paid_is_never_taken_back_and_what_does_not_fit_changes_nothing() -> Result<()> {
-    let payment = paid().await?;
+    let payment = CardPayment::paid().await?;
     payment.settle(&payment.refund("refund-1", 35_000)).await?;
     let before = payment.credits().await?;
     let bent = [
@@ -203,7 +88,7 @@ async fn more_than_was_paid_is_never_taken_back_and_what_does_not_fit_changes_no
             ..payment.refund("refund-2", 10)
         },
         PaymentResult {
-            mode: topup_rules::message::PaymentMode::Live,
+            mode: PaymentMode::Live,
             ..payment.refund("refund-2", 10)
         },
         PaymentResult {
@@ -230,7 +115,7 @@ async fn more_than_was_paid_is_never_taken_back_and_what_does_not_fit_changes_no
 
 #[tokio::test]
 async fn credits_that_are_spent_already_are_taken_below_zero_and_nothing_is_triggered_by_it() -> Result<()> {
-    let payment = paid().await?;
+    let payment = CardPayment::paid().await?;
     payment.library.send(&event(ACCOUNT).credits(490)).await?;
     payment.settle(&payment.refund("refund-1", PRICE_MINOR)).await?;
     let wallet = payment.wallet(Service::Sms).await?;
@@ -241,14 +126,14 @@ async fn credits_that_are_spent_already_are_taken_below_zero_and_nothing_is_trig
 
 #[tokio::test]
 async fn a_reversal_disables_card_auto_topup_of_all_the_account_s_wallets_and_of_nobody_else() -> Result<()> {
-    let payment = charging(&[
+    let payment = CardPayment::charging(&[
         sub_account(2001, ACCOUNT).credits(500).transfer(),
         main_account(1009).credits(500).card("AUTH_ok"),
     ])
     .await?;
     payment.settle(&payment.told(PaymentStatus::Success)).await?;
     for service in [Service::Sms, Service::Whatsapp] {
-        assert!(is_enabled(&payment.wallet(service).await?), "{service}");
+        assert!(payment.is_enabled(service).await?, "{service}");
     }
     payment.settle(&payment.refund("refund-1", 1)).await?;
     for service in [Service::Sms, Service::Whatsapp] {
@@ -261,97 +146,15 @@ async fn a_reversal_disables_card_auto_topup_of_all_the_account_s_wallets_and_of
         );
     }
     for account in [2001, 1009] {
-        let wallet = wallet(&payment.library, account, Service::Sms).await?;
-        assert!(is_enabled(&wallet), "{account}");
+        let wallet = payment.wallet_of(account, Service::Sms).await?;
+        assert!(wallet.auto_topup.is_some_and(|it| it.enabled), "{account}");
     }
-    payment.library.audit_is_clean().await
-}
-
-#[tokio::test]
-async fn a_dispute_holds_its_credits_and_a_won_one_releases_them() -> Result<()> {
-    let payment = paid().await?;
-    let opened = payment.dispute(PaymentStatus::DisputeOpened, PRICE_MINOR);
-    let settled = payment.settle(&opened).await?;
-    ensure!(matches!(settled, Settled::Held { .. }), "{settled:?}");
-    for _ in 0..3 {
-        let again = payment.settle(&opened).await?;
-        ensure!(matches!(again, Settled::Already(_)), "{again:?}");
-    }
-    assert_eq!(payment.credits().await?, ("600".to_owned(), "100".to_owned()));
-    assert!(is_enabled(&payment.wallet(Service::Sms).await?));
-    // The operators have to answer it; the account holder opened it.
-    assert_eq!(payment.notices("operator-alert").await?, 2);
-    payment.library.audit_is_clean().await?;
-
-    let won = payment.dispute(PaymentStatus::DisputeWon, PRICE_MINOR);
-    let settled = payment.settle(&won).await?;
-    ensure!(matches!(settled, Settled::Released), "{settled:?}");
-    for result in [&won, &opened] {
-        let again = payment.settle(result).await?;
-        ensure!(matches!(again, Settled::Already(_)), "{again:?}");
-    }
-    assert_eq!(payment.credits().await?, ("600".to_owned(), "600".to_owned()));
-    assert_eq!(payment.state_of_topup().await?, "succeeded");
-    assert_eq!(payment.notices("payment-reversed").await?, 0);
-    payment.library.audit_is_clean().await
-}
-
-#[tokio::test]
-async fn a_lost_dispute_takes_back_what_it_held() -> Result<()> {
-    let payment = paid().await?;
-    let half_minor = PRICE_MINOR / 2;
-    payment
-        .settle(&payment.dispute(PaymentStatus::DisputeOpened, half_minor))
-        .await?;
-    let left = left_of_600(half_minor);
-    assert_eq!(payment.credits().await?, ("600".to_owned(), left.clone()));
-    let lost = payment.dispute(PaymentStatus::Reversed, half_minor);
-    let settled = payment.settle(&lost).await?;
-    ensure!(
-        matches!(settled, Settled::Reversed { whole: false, .. }),
-        "{settled:?}"
-    );
-    assert_eq!(payment.credits().await?, (left.clone(), left.clone()));
-    let again = payment.settle(&lost).await?;
-    ensure!(matches!(again, Settled::Already(_)), "{again:?}");
-    assert_eq!(payment.credits().await?, (left.clone(), left));
-    assert_eq!(payment.notices("payment-reversed").await?, 2);
-    assert!(!is_enabled(&payment.wallet(Service::Sms).await?));
-    payment.library.audit_is_clean().await
-}
-
-#[tokio::test]
-async fn a_dispute_that_is_heard_to_be_won_before_it_was_opened_holds_nothing() -> Result<()> {
-    let payment = paid().await?;
-    payment
-        .settle(&payment.dispute(PaymentStatus::DisputeWon, PRICE_MINOR))
-        .await?;
-    let opened = payment.dispute(PaymentStatus::DisputeOpened, PRICE_MINOR);
-    let settled = payment.settle(&opened).await?;
-    ensure!(matches!(settled, Settled::Already(_)), "{settled:?}");
-    assert_eq!(payment.credits().await?, ("600".to_owned(), "600".to_owned()));
-    payment.library.audit_is_clean().await
-}
-
-#[tokio::test]
-async fn what_is_refunded_during_a_dispute_is_not_taken_twice_and_the_hold_ends_with_the_dispute()
--> Result<()> {
-    let payment = paid().await?;
-    payment
-        .settle(&payment.dispute(PaymentStatus::DisputeOpened, PRICE_MINOR))
-        .await?;
-    payment.settle(&payment.refund("refund-1", PRICE_MINOR)).await?;
-    assert_eq!(payment.credits().await?.0, "100");
-    let lost = payment.dispute(PaymentStatus::Reversed, PRICE_MINOR);
-    let settled = payment.settle(&lost).await?;
-    ensure!(matches!(settled, Settled::Released), "{settled:?}");
-    assert_eq!(payment.credits().await?, ("100".to_owned(), "100".to_owned()));
     payment.library.audit_is_clean().await
 }
 
 #[tokio::test]
 async fn a_refund_that_is_told_before_its_success_waits_for_it() -> Result<()> {
-    let payment = charging(&[]).await?;
+    let payment = CardPayment::charging(&[]).await?;
     let refund = payment.refund("refund-1", 100);
     for _ in 0..2 {
         let early = payment.settle(&refund).await?;
@@ -360,13 +163,13 @@ async fn a_refund_that_is_told_before_its_success_waits_for_it() -> Result<()> {
     assert_eq!(payment.credits().await?.0, "100");
     payment.settle(&payment.told(PaymentStatus::Success)).await?;
     payment.settle(&refund).await?;
-    assert_eq!(payment.credits().await?.0, left_of_600(100));
+    assert_eq!(payment.credits().await?.0, CardPayment::left_of_600(100));
     payment.library.audit_is_clean().await
 }
 
 #[tokio::test]
 async fn money_that_came_and_went_unseen_is_credited_and_taken_back_and_both_are_told() -> Result<()> {
-    let payment = charging(&[]).await?;
+    let payment = CardPayment::charging(&[]).await?;
     let gone = PaymentResult {
         source: ResultSource::Verify,
         ..payment.told(PaymentStatus::Reversed)
@@ -379,10 +182,10 @@ async fn money_that_came_and_went_unseen_is_credited_and_taken_back_and_both_are
     let again = payment.settle(&gone).await?;
     ensure!(matches!(again, Settled::Already(_)), "{again:?}");
     assert_eq!(payment.credits().await?.0, "100");
-    assert_eq!(payment.state_of_topup().await?, "reversed");
+    assert_eq!(payment.state().await?, "reversed");
     assert_eq!(payment.notices("topup-succeeded").await?, 2);
     assert_eq!(payment.notices("payment-reversed").await?, 2);
-    assert!(!is_enabled(&payment.wallet(Service::Sms).await?));
+    assert!(!payment.is_enabled(Service::Sms).await?);
     let claims = "SELECT count(*) FROM card_spacing WHERE unsettled_topup IS NOT NULL";
     assert_eq!(payment.count(claims).await?, 0);
     payment.library.audit_is_clean().await
@@ -390,7 +193,7 @@ async fn money_that_came_and_went_unseen_is_credited_and_taken_back_and_both_are
 
 #[tokio::test]
 async fn nothing_but_a_reversal_undoes_a_success_and_nothing_at_all_undoes_a_reversal() -> Result<()> {
-    let payment = paid().await?;
+    let payment = CardPayment::paid().await?;
     let others = [
         PaymentStatus::Failed,
         PaymentStatus::ActionRequired,
@@ -418,44 +221,8 @@ async fn nothing_but_a_reversal_undoes_a_success_and_nothing_at_all_undoes_a_rev
 }
 
 #[tokio::test]
-async fn fifty_results_of_every_kind_at_once_credit_once_and_a_failure_never_takes_it_back() -> Result<()> {
-    for _ in 0..3 {
-        let payment = charging(&[]).await?;
-        let kinds = [
-            PaymentStatus::Success,
-            PaymentStatus::Failed,
-            PaymentStatus::Unknown,
-            PaymentStatus::Success,
-            PaymentStatus::ActionRequired,
-            PaymentStatus::Pending,
-        ];
-        let sources = ResultSource::ALL;
-        let results: Vec<_> = (0..50)
-            .map(|n| {
-                result_of(
-                    &payment.intent,
-                    kinds[n % kinds.len()],
-                    sources[n % sources.len()],
-                )
-            })
-            .collect();
-        let settled = try_join_all(results.iter().map(|result| payment.settle(result))).await?;
-        let credited = settled
-            .iter()
-            .filter(|it| matches!(it, Settled::Credited { .. }))
-            .count();
-        assert_eq!(credited, 1, "{settled:?}");
-        assert_eq!(payment.credits().await?.0, "600");
-        assert_eq!(payment.state_of_topup().await?, "succeeded");
-        assert_eq!(payment.notices("topup-succeeded").await?, 2);
-        payment.library.audit_is_clean().await?;
-    }
-    Ok(())
-}
-
-#[tokio::test]
 async fn the_audit_finds_a_reversal_that_was_tampered_with_and_names_the_rule() -> Result<()> {
-    let payment = paid().await?;
+    let payment = CardPayment::paid().await?;
     payment.settle(&payment.refund("refund-1", 10_000)).await?;
     payment
         .settle(&payment.dispute(PaymentStatus::DisputeOpened, 20_000))
@@ -555,7 +322,7 @@ async fn refunds_and_disputes_that_are_published_are_settled_once_and_told_to_wh
     let publish = async |messages: Vec<Raw>| app.broker.publish_to("payment-results", messages).await;
     let half = || message(&reference, "reversed", Some(("refund-1", 17_624)));
     publish((0..50).map(|_| half()).collect()).await?;
-    let left = left_of_600(17_624);
+    let left = CardPayment::left_of_600(17_624);
     app.balance_becomes(ACCOUNT, "sms", &left).await?;
     let told = &app.outside.mail(2).await?[1];
     assert_eq!(told.to, ["account-1001@example.com"]);
