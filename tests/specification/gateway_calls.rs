@@ -80,6 +80,11 @@ async fn a_gateway_that_does_not_answer_is_left_alone_by_all_and_tried_out_by_on
         bail!("it is called all the same");
     };
     assert_eq!(why, LineWait::Closed);
+    let lines = library.store.gateway_lines().await?;
+    assert!(
+        lines.len() == 1 && (1..=4).contains(&lines[0].closed_for_s),
+        "{lines:?}"
+    );
 
     topup_tests::eventually("the end of the pause", async || {
         Ok((library.store.now().await? >= until).then_some(()))
@@ -93,6 +98,7 @@ async fn a_gateway_that_does_not_answer_is_left_alone_by_all_and_tried_out_by_on
 
     // It answers: all may call again.
     end(CallEnd::Answered).await?;
+    assert_eq!(library.store.gateway_lines().await?[0].closed_for_s, 0);
     let admissions: Vec<Admission> = stream::iter((0..AT_ONCE).map(|_| ask()))
         .buffer_unordered(AT_ONCE)
         .try_collect()

@@ -71,6 +71,7 @@ pub use import::{
     KindImport, WalletImport,
 };
 pub use inquiries::{Inquired, InquiryEnd};
+pub use lines::GatewayLine;
 pub use outbox::OutboxMessage;
 pub use partitions::LEDGER_DAYS_AHEAD;
 pub use pool::{Store, StoreOptions};

@@ -11,7 +11,43 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use topup_rules::lines::{Admission, CallClass, CallEnd, Line, LinePolicy, admit, after_call};
 
+/// A line as people watch it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayLine {
+    /// To whom: `paystack`.
+    pub gateway: String,
+    /// For which calls.
+    pub class: CallClass,
+    /// How much longer nobody calls, in seconds; 0 where everybody may.
+    pub closed_for_s: i64,
+}
+
 impl Store {
+    /// Every line that was ever used.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn gateway_lines(&self) -> Result<Vec<GatewayLine>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(
+                "SELECT gateway, class,
+                        greatest(ceil(extract(epoch FROM closed_until - clock_timestamp())), 0)::bigint AS closed_for_s
+                   FROM gateway_lines ORDER BY gateway, class",
+            )
+            .await?;
+        let rows = client.query(&statement, &[]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(GatewayLine {
+                    gateway: row.try_get("gateway")?,
+                    class: rows::name(row, "class", "gateway_lines")?,
+                    closed_for_s: row.try_get("closed_for_s")?,
+                })
+            })
+            .collect()
+    }
+
     /// Leave to call the gateway now; it is counted. Otherwise when to ask again.
     ///
     /// # Errors

@@ -37,6 +37,7 @@ pub(crate) async fn measure(process: &Process) -> Result<u64> {
         metrics::gauge!("topup_topups_open_oldest_seconds", "state" => state.as_str()).set(oldest_s as f64);
     }
     payments(process).await?;
+    lines(process).await?;
     for wallet in process
         .store
         .wallets_out_of_step(OUT_OF_STEP_MAX)
@@ -69,6 +70,20 @@ async fn payments(process: &Process) -> Result<()> {
             metrics::gauge!("topup_payments_open", &labels).set(count as f64);
             metrics::gauge!("topup_payments_open_oldest_seconds", &labels).set(oldest_s as f64);
         }
+    }
+    Ok(())
+}
+
+/// Whether the payment gateway is left alone, and for how much longer.
+async fn lines(process: &Process) -> Result<()> {
+    let lines = process
+        .store
+        .gateway_lines()
+        .await
+        .context("looking at the lines to the payment gateway")?;
+    for line in lines {
+        let labels = [("gateway", line.gateway), ("class", line.class.to_string())];
+        metrics::gauge!("topup_gateway_line_closed_seconds", &labels).set(line.closed_for_s as f64);
     }
     Ok(())
 }
