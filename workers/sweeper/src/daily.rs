@@ -3,7 +3,7 @@
 //! The database knows which days are done, so that of several sweepers, or after a restart, mostly one does it; twice
 //! does no harm.
 
-use crate::reconcile::{ReconcileError, Reconciled, reconcile};
+use crate::reconcile::{ReconcileError, Reconciled, bounds, reconcile};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -42,14 +42,23 @@ async fn look_in_time(process: &Process, gateway: &PaymentGateway) {
 
 async fn look(process: &Process, gateway: &PaymentGateway) -> Result<Option<Reconciled>, ReconcileError> {
     let settings = &process.settings;
+    let (grace, time_zone) = (settings.sweeper.reconcile_after, &settings.rules.time_zone);
     let now = process.store.now().await?;
-    let Some(day) = last_day(now, settings.sweeper.reconcile_after, &settings.rules.time_zone) else {
+    let Some(day) = last_day(now, grace, time_zone) else {
         return Ok(None);
     };
-    if process.store.reconciliation(gateway.name(), day).await?.is_some() {
+    let (_, end) = bounds(day, time_zone)?;
+    let compared = process.store.reconciliation(gateway.name(), day).await?;
+    if compared.is_some_and(|(_, at)| was_whole(at, end, grace)) {
         return Ok(None);
     }
     reconcile(&process.store, gateway, settings, day).await.map(Some)
+}
+
+/// Whether a day that ended at `end` was over, and its stragglers in, when it was compared at `at`. A person may have
+/// compared it while it lasted.
+fn was_whole(at: Timestamp, end: Timestamp, grace: SignedDuration) -> bool {
+    at.duration_since(end) >= grace
 }
 
 /// The last day that ended at least `grace` ago.
@@ -97,5 +106,15 @@ mod tests {
         // Midnight is at 22:00 UTC there.
         assert_eq!(day_at("2026-11-22T23:59:59Z"), "2026-11-21");
         assert_eq!(day_at("2026-11-23T00:00:00Z"), "2026-11-22");
+    }
+
+    #[test]
+    fn a_day_that_was_compared_while_it_lasted_is_compared_again() {
+        let end: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+        let grace = SignedDuration::from_hours(2);
+        let at = |text: &str| was_whole(text.parse().unwrap(), end, grace);
+        assert!(!at("2026-11-21T18:00:00Z"));
+        assert!(!at("2026-11-22T01:59:59Z"));
+        assert!(at("2026-11-22T02:00:00Z"));
     }
 }

@@ -118,7 +118,7 @@ pub async fn reconcile(
 }
 
 /// From its first moment to the next day's.
-fn bounds(day: Date, time_zone: &TimeZone) -> Result<(Timestamp, Timestamp), ReconcileError> {
+pub(crate) fn bounds(day: Date, time_zone: &TimeZone) -> Result<(Timestamp, Timestamp), ReconcileError> {
     let start = |day: Date| day.to_zoned(time_zone.clone()).map(|zoned| zoned.timestamp());
     let ends = start(day).and_then(|from| Ok((from, start(day.tomorrow()?)?)));
     ends.map_err(|wrong| ReconcileError::NoDay(day, wrong))
