@@ -1,4 +1,4 @@
-//! Once a day: yesterday's payments against the gateway's list.
+//! Once a day: yesterday's payments against the gateway's list, and those of the days before where nobody came to it.
 //!
 //! The database knows which days are done, so that of several sweepers, or after a restart, mostly one does it; twice
 //! does no harm.
@@ -6,7 +6,7 @@
 use crate::reconcile::{ReconcileError, Reconciled, bounds, reconcile};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp};
 use std::time::Duration;
 use topup_gateways::payment::PaymentGateway;
 use topup_runtime::Process;
@@ -14,6 +14,8 @@ use tracing::{error, info, warn};
 
 /// How often it is looked whether a day is to be compared; the first time so long after the start.
 const LOOK_EVERY: Duration = Duration::from_secs(300);
+/// So many days that are over are looked at; what lies further back is a person's to ask for.
+const DAYS_MAX: i64 = 3;
 
 /// Compares until the process is to stop. A comparison under way is dropped then, and changes nothing.
 pub(crate) async fn run(process: &Process, gateway: &PaymentGateway) {
@@ -35,7 +37,7 @@ async fn look_in_time(process: &Process, gateway: &PaymentGateway) {
         }
         Err(failed) => {
             metrics::counter!("topup_reconciliation_failures_total").increment(1);
-            error!(error = %failed, "yesterday could not be compared with the gateway's list; it is tried again");
+            error!(error = %failed, "a day could not be compared with the gateway's list; it is tried again");
         }
     }
 }
@@ -44,15 +46,21 @@ async fn look(process: &Process, gateway: &PaymentGateway) -> Result<Option<Reco
     let settings = &process.settings;
     let (grace, time_zone) = (settings.sweeper.reconcile_after, &settings.rules.time_zone);
     let now = process.store.now().await?;
-    let Some(day) = last_day(now, grace, time_zone) else {
+    let Some(last) = last_day(now, grace, time_zone) else {
         return Ok(None);
     };
-    let (_, end) = bounds(day, time_zone)?;
-    let compared = process.store.reconciliation(gateway.name(), day).await?;
-    if compared.is_some_and(|(_, at)| was_whole(at, end, grace)) {
-        return Ok(None);
+    // The oldest first: what a sweeper that was away for a while did not come to.
+    for back in (0..DAYS_MAX).rev() {
+        let Ok(day) = last.checked_sub(Span::new().days(back)) else {
+            continue;
+        };
+        let (_, end) = bounds(day, time_zone)?;
+        let compared = process.store.reconciliation(gateway.name(), day).await?;
+        if !compared.is_some_and(|(_, at)| was_whole(at, end, grace)) {
+            return reconcile(&process.store, gateway, settings, day).await.map(Some);
+        }
     }
-    reconcile(&process.store, gateway, settings, day).await.map(Some)
+    Ok(None)
 }
 
 /// Whether a day that ended at `end` was over, and its stragglers in, when it was compared at `at`. A person may have
