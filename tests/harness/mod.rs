@@ -7,6 +7,7 @@ pub(crate) mod charges;
 pub(crate) mod events;
 pub(crate) mod faults;
 pub(crate) mod library;
+pub(crate) mod noon;
 pub(crate) mod outside;
 pub(crate) mod patience;
 pub(crate) mod payments;

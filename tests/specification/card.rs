@@ -4,7 +4,9 @@ use anyhow::{Context as _, Result};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use topup_store::SettingsChange;
-use topup_tests::{App, AppOptions, Mail, Price, Sms, event, main_account, sms_wallet, store_on};
+use topup_tests::{
+    App, AppOptions, Mail, Price, Sms, event, main_account, sms_wallet, store_on, where_it_is_noon,
+};
 
 fn number_of(account: i64) -> String {
     format!("2782{account:07}")
@@ -225,16 +227,6 @@ async fn a_topup_beyond_the_day_s_cap_is_skipped_and_told_once() -> Result<()> {
     );
     assert!(app.account(1001).await?.wallet("sms")?.is_enabled());
     app.finish().await
-}
-
-/// A time zone whose day does not end during a test.
-fn where_it_is_noon() -> String {
-    let hour = jiff::tz::TimeZone::UTC.to_datetime(Timestamp::now()).hour();
-    match 12 - hour {
-        // POSIX counts zones westwards.
-        ahead @ 0.. => format!("Etc/GMT-{ahead}"),
-        behind => format!("Etc/GMT+{}", -behind),
-    }
 }
 
 #[tokio::test]
