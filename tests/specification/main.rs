@@ -34,6 +34,7 @@ mod unknown;
 mod webhooks;
 
 // Whoever has to know is told.
+mod alerts;
 mod notices;
 
 // What goes wrong loses nothing and doubles nothing.
