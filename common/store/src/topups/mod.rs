@@ -16,6 +16,7 @@ use crate::transaction::Tx;
 use crate::{Store, StoreError, lines, locks, prices, rows};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use std::fmt;
 use topup_rules::account::{Account, AccountKind, Method, Wallet};
 use topup_rules::caps::{CapPeriods, CapUsage, cap_periods};
 use topup_rules::ids::{AccountId, Reference, TopupId, WalletKey};
@@ -45,7 +46,7 @@ pub struct TopupPolicy {
 }
 
 /// A charge whose intent is committed (C5): to be made now, with nothing open.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ChargeIntent {
     /// The idempotency key, the same on every try.
     pub reference: Reference,
@@ -63,6 +64,16 @@ pub struct ChargeIntent {
     pub email: String,
     /// The trace that it is part of.
     pub traceparent: Option<String>,
+}
+
+/// Without the card's token and the address.
+impl fmt::Debug for ChargeIntent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChargeIntent")
+            .field("reference", &self.reference)
+            .field("amount", &self.amount)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What became of a top-up that woke.

@@ -4,22 +4,23 @@
 //! alone. Left out: the conversation with the gateway, whether the account agreed to 1-Click (P3), which whoever
 //! asks has looked at, and what a quantity costs (the rules').
 
+mod begin;
+
 use crate::outbox::OutboxMessage;
 use crate::topups::{Asked, ChargeIntent, GatewayCall};
-use crate::transaction::Tx;
-use crate::{Store, StoreError, locks, prices, rows};
+use crate::{Store, StoreError};
+use std::fmt;
 use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Reference, Service, WalletKey};
 use topup_rules::inquiries::{InquiryPolicy, first_question};
 use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus, ResultSource};
 use topup_rules::money::{Currency, Money};
-use topup_rules::prices::Quote;
-use topup_rules::settle::{PaidFor, PurchaseMethod};
+use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
 use uuid::Uuid;
 
 /// What an account holder wants to buy.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewPurchase {
     /// Of this purchase, and of every repeat of asking for it.
     pub id: Uuid,
@@ -45,6 +46,18 @@ pub struct NewPurchase {
     pub traceparent: Option<String>,
 }
 
+/// Without the address and what stands on the invoice.
+impl fmt::Debug for NewPurchase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewPurchase")
+            .field("id", &self.id)
+            .field("account", &self.account)
+            .field("quantity", &self.quantity)
+            .field("method", &self.method)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What became of asking for a purchase.
 #[derive(Debug)]
 pub enum Begun {
@@ -64,7 +77,7 @@ pub enum Begun {
 }
 
 /// A page of the gateway's that is to be asked for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PageIntent {
     /// The idempotency key, the same on every try.
     pub reference: Reference,
@@ -82,6 +95,16 @@ pub struct PageIntent {
     pub email: String,
     /// The trace that it is part of.
     pub traceparent: Option<String>,
+}
+
+/// Without the address.
+impl fmt::Debug for PageIntent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PageIntent")
+            .field("reference", &self.reference)
+            .field("amount", &self.amount)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why nothing can be bought like that.
@@ -118,13 +141,12 @@ impl Store {
     /// # Errors
     /// The database's; asking again with the same id does it at most once.
     pub async fn begin_purchase(&self, new: &NewPurchase) -> Result<Begun, StoreError> {
-        let once = || self.transact(|tx| async move { begin(&tx, new).await });
-        let begun = match once().await {
+        let once = || self.transact(|tx| async move { begin::begin(&tx, new).await });
+        match once().await {
             // Asked for another of the account's wallets at the same moment, which was first.
             Err(error) if error.violates("purchases_pk") => once().await,
-            outcome => outcome,
-        }?;
-        Ok(begun.unwrap_or_else(Begun::Refused))
+            begun => begun,
+        }
     }
 
     /// P2: the gateway has a page for the customer to pay on. From now on it is asked about.
@@ -187,195 +209,6 @@ impl Store {
             asked.answer(&tx, &failed).await
         })
         .await
-    }
-}
-
-async fn begin(tx: &Tx, new: &NewPurchase) -> Result<Result<Begun, PurchaseRefusal>, StoreError> {
-    let wallet = WalletKey {
-        account: new.account,
-        service: new.service,
-    };
-    // Who asks twice at once waits here for the first.
-    if locks::wallet(tx, wallet).await?.is_none() {
-        return Ok(Err(PurchaseRefusal::NoWallet(wallet)));
-    }
-    if let Some(before) = before(tx, new).await? {
-        return Ok(before);
-    }
-    let Some(account) = account(tx, new.account).await? else {
-        return Ok(Err(PurchaseRefusal::NoWallet(wallet)));
-    };
-    let prices = prices::prices_in(tx).await?;
-    let Some(quote) = prices.price_of(new.service, account.currency, new.quantity) else {
-        return Ok(Err(PurchaseRefusal::NotPriced {
-            quantity: new.quantity,
-            service: new.service,
-            currency: account.currency,
-        }));
-    };
-    match new.method {
-        PurchaseMethod::OneClick => match card(tx, new).await? {
-            None => Ok(Err(PurchaseRefusal::NoCard)),
-            Some(card) => {
-                let reference = insert(tx, new, &quote, &card.email, Some(card.id)).await?;
-                Ok(Ok(Begun::Charge(Box::new(charge_intent(
-                    new, reference, &quote, card,
-                )))))
-            }
-        },
-        PurchaseMethod::Hosted => match new.email.clone().or(account.email) {
-            None => Ok(Err(PurchaseRefusal::NoEmail)),
-            Some(email) => {
-                let reference = insert(tx, new, &quote, &email, None).await?;
-                Ok(Ok(Begun::Page(page_intent(new, reference, &quote, email))))
-            }
-        },
-    }
-}
-
-/// The same purchase as it was begun before, or another that bears its id.
-async fn before(tx: &Tx, new: &NewPurchase) -> Result<Option<Result<Begun, PurchaseRefusal>>, StoreError> {
-    let row = tx
-        .query_opt(
-            "SELECT b.service, b.method, b.quantity_milli, p.state, p.checkout_url
-               FROM purchases b JOIN payments p USING (account_id, purchase_id)
-              WHERE b.account_id = $1 AND b.purchase_id = $2",
-            &[&new.account.get(), &new.id],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let service: Service = rows::name(&row, "service", "purchases")?;
-    let method: PurchaseMethod = rows::name(&row, "method", "purchases")?;
-    let quantity = rows::credits(&row, "quantity_milli")?;
-    if (service, method, quantity) != (new.service, new.method, new.quantity) {
-        return Ok(Some(Err(PurchaseRefusal::Conflicting(new.id))));
-    }
-    Ok(Some(Ok(Begun::AlreadyBegun {
-        state: rows::name(&row, "state", "payments")?,
-        checkout_url: row.try_get("checkout_url")?,
-    })))
-}
-
-struct Buyer {
-    currency: Currency,
-    email: Option<String>,
-}
-
-async fn account(tx: &Tx, id: AccountId) -> Result<Option<Buyer>, StoreError> {
-    tx.query_opt(
-        "SELECT currency, email FROM accounts WHERE account_id = $1",
-        &[&id.get()],
-    )
-    .await?
-    .map(|row| {
-        Ok(Buyer {
-            currency: rows::name(&row, "currency", "accounts")?,
-            email: row.try_get("email")?,
-        })
-    })
-    .transpose()
-}
-
-struct Card {
-    id: Uuid,
-    authorization_code: String,
-    email: String,
-}
-
-/// A card of the account's that is not forgotten, and known to the gateway that is to charge it.
-async fn card(tx: &Tx, new: &NewPurchase) -> Result<Option<Card>, StoreError> {
-    tx.query_opt(
-        "SELECT card_id, authorization_code, email FROM cards
-          WHERE account_id = $1 AND card_id = $2 AND gateway = $3 AND authorization_code <> ''",
-        &[&new.account.get(), &new.card_id, &new.gateway],
-    )
-    .await?
-    .map(|row| {
-        Ok(Card {
-            id: row.try_get("card_id")?,
-            authorization_code: row.try_get("authorization_code")?,
-            email: row.try_get("email")?,
-        })
-    })
-    .transpose()
-}
-
-/// C5: the purchase and its intent.
-async fn insert(
-    tx: &Tx,
-    new: &NewPurchase,
-    quote: &Quote,
-    email: &str,
-    card: Option<Uuid>,
-) -> Result<Reference, StoreError> {
-    let reference = Reference::of_purchase(new.account, new.id);
-    let now = tx.clock().await?;
-    tx.execute(
-        "INSERT INTO purchases (account_id, purchase_id, service, method, quantity_milli, amount_minor, tax_minor,
-                                currency, email, billing, traceparent, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        &[
-            &new.account.get(),
-            &new.id,
-            &new.service.as_str(),
-            &new.method.as_str(),
-            &new.quantity.milli(),
-            &quote.price.amount_minor,
-            &quote.tax.amount_minor,
-            &quote.price.currency.as_str(),
-            &email,
-            &new.billing,
-            &new.traceparent,
-            &now,
-        ],
-    )
-    .await?;
-    tx.execute(
-        "INSERT INTO payments (account_id, reference, kind, purchase_id, gateway, mode, amount_minor, currency, card_id,
-                               state, intent_at)
-         VALUES ($1, $2, 'purchase', $3, $4, $5, $6, $7, $8, 'charging', $9)",
-        &[
-            &new.account.get(),
-            &reference.as_str(),
-            &new.id,
-            &new.gateway,
-            &new.mode.as_str(),
-            &quote.price.amount_minor,
-            &quote.price.currency.as_str(),
-            &card,
-            &now,
-        ],
-    )
-    .await?;
-    Ok(reference)
-}
-
-fn charge_intent(new: &NewPurchase, reference: Reference, quote: &Quote, card: Card) -> ChargeIntent {
-    ChargeIntent {
-        reference,
-        account: new.account,
-        paid_for: PaidFor::Purchase {
-            id: new.id,
-            method: new.method,
-        },
-        gateway: new.gateway.to_owned(),
-        amount: quote.price,
-        authorization_code: card.authorization_code,
-        email: card.email,
-        traceparent: new.traceparent.clone(),
-    }
-}
-
-fn page_intent(new: &NewPurchase, reference: Reference, quote: &Quote, email: String) -> PageIntent {
-    PageIntent {
-        reference,
-        account: new.account,
-        purchase: new.id,
-        gateway: new.gateway.to_owned(),
-        mode: new.mode,
-        amount: quote.price,
-        email,
-        traceparent: new.traceparent.clone(),
     }
 }
 
