@@ -81,21 +81,7 @@ impl Fleet {
                 .map(|number| label(name, number))
                 .map(|label| ((*name).to_owned(), label))
         });
-        let mut starting: JoinSet<Result<(usize, Process)>> = JoinSet::new();
-        for (order, (name, label)) in wanted.enumerate() {
-            let (stack, launch) = (space.stack().clone(), fleet.launch(name, label));
-            starting.spawn(async move {
-                let mut process = Process::spawn(&stack, launch).await?;
-                process.wait_ready().await?;
-                Ok((order, process))
-            });
-        }
-        let mut started = Vec::new();
-        while let Some(process) = starting.join_next().await {
-            started.push(process.context("starting a worker")??);
-        }
-        started.sort_by_key(|(order, _)| *order);
-        fleet.workers = started.into_iter().map(|(_, process)| process).collect();
+        fleet.workers = fleet.start_all(wanted).await?;
         fleet.announce_edge().await?;
         Ok(fleet)
     }
@@ -184,7 +170,16 @@ impl Fleet {
     /// # Errors
     /// It did not start.
     pub async fn add(&mut self, name: &str) -> Result<&mut Process> {
-        let mut kept = Vec::with_capacity(self.workers.len() + 1);
+        self.add_many(name, 1).await?;
+        self.workers.last_mut().context("a worker was just added")
+    }
+
+    /// Starts several more of a worker, all at once, and waits until all are ready.
+    ///
+    /// # Errors
+    /// One did not start.
+    pub async fn add_many(&mut self, name: &str, count: usize) -> Result<()> {
+        let mut kept = Vec::with_capacity(self.workers.len() + count);
         for mut worker in self.workers.drain(..) {
             if worker.try_wait()?.is_none() {
                 kept.push(worker);
@@ -192,18 +187,37 @@ impl Fleet {
         }
         self.workers = kept;
         let is_taken = |label: &String| self.workers.iter().any(|worker| worker.label() == label);
-        let free = (1..=self.workers.len() + 1)
+        let free: Vec<String> = (1..=self.workers.len() + count)
             .map(|number| label(name, number))
-            .find(|label| !is_taken(label));
-        let label = free.context("more names than workers")?;
-        let launch = self.launch(name.to_owned(), label);
-        let mut process = Process::spawn(self.space.stack(), launch).await?;
-        process.wait_ready().await?;
-        self.workers.push(process);
+            .filter(|label| !is_taken(label))
+            .take(count)
+            .collect();
+        let wanted = free.into_iter().map(|label| (name.to_owned(), label));
+        let started = self.start_all(wanted).await?;
+        self.workers.extend(started);
         if name == EDGE {
             self.announce_edge().await?;
         }
-        self.workers.last_mut().context("a worker was just added")
+        Ok(())
+    }
+
+    /// Starts programs, each with its label, all at once, and waits until all are ready; in the order given.
+    async fn start_all(&self, wanted: impl Iterator<Item = (String, String)>) -> Result<Vec<Process>> {
+        let mut starting: JoinSet<Result<(usize, Process)>> = JoinSet::new();
+        for (order, (name, label)) in wanted.enumerate() {
+            let (stack, launch) = (self.space.stack().clone(), self.launch(name, label));
+            starting.spawn(async move {
+                let mut process = Process::spawn(&stack, launch).await?;
+                process.wait_ready().await?;
+                Ok((order, process))
+            });
+        }
+        let mut started = Vec::new();
+        while let Some(process) = starting.join_next().await {
+            started.push(process.context("starting a worker")??);
+        }
+        started.sort_by_key(|(order, _)| *order);
+        Ok(started.into_iter().map(|(_, process)| process).collect())
     }
 
     /// Tells the sandbox where webhooks go from now on: to the edge that was started last. Without one they go
