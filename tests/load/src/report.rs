@@ -5,53 +5,23 @@ use std::io::Write as _;
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
+use crate::layout::{Of, Row, SECTIONS, readable, rows, words};
 use crate::machine::Machine;
-
-/// One number.
-#[derive(Debug)]
-pub(crate) struct Figure {
-    /// Its name in the JSON object, unit last.
-    pub(crate) key: String,
-    /// Its name in the table.
-    pub(crate) what: String,
-    pub(crate) value: f64,
-    pub(crate) unit: &'static str,
-}
-
-/// What one measurement yields.
-#[derive(Debug)]
-pub(crate) struct Section {
-    /// What was done, in a line.
-    pub(crate) title: String,
-    pub(crate) figures: Vec<Figure>,
-}
+use crate::plan::Plan;
+use crate::samples::Samples;
 
 /// All of it.
 #[derive(Debug)]
-pub(crate) struct Report {
-    pub(crate) machine: Machine,
-    pub(crate) sections: Vec<Section>,
+pub(crate) struct Report<'a> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) plan: &'a Plan,
+    pub(crate) samples: &'a Samples,
+    pub(crate) took_s: u64,
 }
 
-impl Figure {
-    pub(crate) fn new(
-        key: impl Into<String>,
-        what: impl Into<String>,
-        value: f64,
-        unit: &'static str,
-    ) -> Self {
-        Self {
-            key: key.into(),
-            what: what.into(),
-            value,
-            unit,
-        }
-    }
-}
-
-impl Report {
-    pub(crate) fn print(&self, json: bool) -> Result<()> {
-        let text = if json {
+impl Report<'_> {
+    pub(crate) fn print(&self) -> Result<()> {
+        let text = if self.plan.json {
             self.json().to_string()
         } else {
             self.table()
@@ -62,54 +32,85 @@ impl Report {
             .context("writing the report")
     }
 
+    /// Every figure by its name, null where this run did not measure it; under `samples` every round's numbers.
     fn json(&self) -> Value {
-        let figures = self.sections.iter().flat_map(|section| &section.figures);
-        let mut object: Map<String, Value> = figures
-            .map(|figure| (figure.key.clone(), json!(rounded(figure.value))))
+        let mut object = figures(self.samples);
+        let all: Map<String, Value> = self
+            .samples
+            .all()
+            .map(|(key, numbers)| {
+                let numbers: Vec<f64> = numbers.iter().copied().map(rounded).collect();
+                (key.to_owned(), json!(numbers))
+            })
             .collect();
+        object.insert("samples".to_owned(), Value::Object(all));
+        object.insert("skipped".to_owned(), json!(self.samples.skipped()));
+        object.insert("rounds".to_owned(), json!(self.plan.rounds));
+        object.insert("sizes".to_owned(), json!(self.plan.sizes));
+        object.insert("took_s".to_owned(), json!(self.took_s));
         object.insert("machine".to_owned(), self.machine.json());
         Value::Object(object)
     }
 
     fn table(&self) -> String {
-        let all = self.sections.iter().flat_map(|section| &section.figures);
-        let width = all
-            .map(|figure| figure.what.chars().count())
+        let Self {
+            machine,
+            plan,
+            samples,
+            took_s,
+        } = self;
+        let width = rows()
+            .filter(|row| row.number(samples).is_some())
+            .map(|row| words(row.what, &plan.sizes).chars().count())
             .max()
             .unwrap_or_default();
-        let mut text = format!("\n  {}\n", self.machine);
-        for section in &self.sections {
-            text.push_str(&format!("\n  {}\n", section.title));
-            for figure in &section.figures {
-                let Figure {
-                    what, value, unit, ..
-                } = figure;
-                text.push_str(&format!("    {what:<width$}  {:>12} {unit}\n", readable(*value)));
+        let mut text = format!("\n  {machine}\n  medians of {} rounds, {took_s} s\n", plan.rounds);
+        for section in &SECTIONS {
+            let lines: Vec<String> = section
+                .rows
+                .iter()
+                .filter_map(|row| self.line(row, width))
+                .collect();
+            if !lines.is_empty() {
+                text.push_str(&format!(
+                    "\n  {}\n{}",
+                    words(section.title, &plan.sizes),
+                    lines.concat()
+                ));
             }
+        }
+        for line in samples.skipped() {
+            text.push_str(&format!("\n  {line}\n"));
         }
         text
     }
+
+    /// With the range of the rounds, where there were several.
+    fn line(&self, row: &Row, width: usize) -> Option<String> {
+        let what = words(row.what, &self.plan.sizes);
+        let number = readable(row.number(self.samples)?);
+        let range = match (row.of, self.samples.of(row.key)) {
+            (Of::Ratio(..), _) | (Of::Median, [] | [_]) => String::new(),
+            (Of::Median, numbers) => {
+                let least = numbers.iter().copied().reduce(f64::min)?;
+                let most = numbers.iter().copied().reduce(f64::max)?;
+                format!("  ({} to {})", readable(least), readable(most))
+            }
+        };
+        let line = format!("    {what:<width$}  {number:>12} {}{range}", row.unit);
+        Some(format!("{}\n", line.trim_end()))
+    }
+}
+
+fn figures(samples: &Samples) -> Map<String, Value> {
+    rows()
+        .map(|row| (row.key.to_owned(), json!(row.number(samples).map(rounded))))
+        .collect()
 }
 
 /// Three decimals are more than any of the numbers is worth.
-fn rounded(value: f64) -> f64 {
-    (value * 1_000.0).round() / 1_000.0
-}
-
-/// `48,210`, `312`, `23.4`.
-fn readable(value: f64) -> String {
-    if value < 100.0 {
-        return format!("{value:.1}");
-    }
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+fn rounded(number: f64) -> f64 {
+    (number * 1_000.0).round() / 1_000.0
 }
 
 #[cfg(test)]
@@ -117,10 +118,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_readable() {
-        assert_eq!(readable(48_210.4), "48,210");
-        assert_eq!(readable(312.2), "312");
-        assert_eq!(readable(23.44), "23.4");
-        assert!((rounded(1.234_56) - 1.235).abs() < f64::EPSILON);
+    fn a_figure_that_was_not_measured_is_null() {
+        let mut samples = Samples::default();
+        samples.add("debits_per_s", 50_000.123_456);
+        samples.add("raw_drain_per_s", 100_000.0);
+        let figures = figures(&samples);
+        assert_eq!(figures["debits_per_s"], json!(50_000.123));
+        assert_eq!(figures["debits_to_raw"], json!(0.5));
+        assert_eq!(figures["naive_per_s"], Value::Null);
+        assert_eq!(figures.len(), rows().count());
     }
 }

@@ -1,20 +1,21 @@
-//! What the world outside saw: the sandbox's lists, waited on.
+//! What the world outside saw: the sandbox's lists, waited on; and what the processes say of themselves.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
-use reqwest::Client;
+use reqwest::{Client, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 /// Longest wait for something to be seen.
-const WAIT: Duration = Duration::from_secs(20);
+const WAIT: Duration = Duration::from_secs(50);
 /// Longest wait for an answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A reader of the sandbox's lists, and of the processes' metrics.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Watch {
     client: Client,
     sandbox_url: String,
@@ -45,19 +46,28 @@ impl Watch {
         Ok(Self { client, sandbox_url })
     }
 
-    /// The charge after the first `after`, as soon as it comes.
-    pub(crate) async fn charge(&self, after: u32) -> Result<Charge> {
-        self.next("charges", after).await
+    /// So many charges after the first `after`, as soon as they have come.
+    pub(crate) async fn charges(&self, after: u32, count: u32) -> Result<Vec<Charge>> {
+        self.next("charges", after, count).await
     }
 
-    /// The text message after the first `after`.
-    pub(crate) async fn sms(&self, after: u32) -> Result<Notice> {
-        self.next("sms", after).await
+    /// So many text messages after the first `after`.
+    pub(crate) async fn sms(&self, after: u32, count: u32) -> Result<Vec<Notice>> {
+        self.next("sms", after, count).await
     }
 
-    /// The e-mail after the first `after`.
-    pub(crate) async fn mail(&self, after: u32) -> Result<Notice> {
-        self.next("mail", after).await
+    /// So many e-mails after the first `after`.
+    pub(crate) async fn mail(&self, after: u32, count: u32) -> Result<Vec<Notice>> {
+        self.next("mail", after, count).await
+    }
+
+    /// How long every call to the gateway takes from now on.
+    pub(crate) async fn set_gateway_latency(&self, ms: u32) -> Result<()> {
+        let url = format!("{}/sandbox/latency", self.sandbox_url);
+        let told = self.client.post(url).json(&json!({"ms": ms})).send().await;
+        told.and_then(Response::error_for_status)
+            .map(drop)
+            .context("setting the gateway's latency")
     }
 
     /// A counter of a process's metrics; 0 where it has not counted yet.
@@ -74,11 +84,11 @@ impl Watch {
         Ok(values.sum())
     }
 
-    async fn next<T: DeserializeOwned>(&self, list: &str, after: u32) -> Result<T> {
+    async fn next<T: DeserializeOwned>(&self, list: &str, after: u32, count: u32) -> Result<Vec<T>> {
         let url = format!("{}/sandbox/{list}", self.sandbox_url);
         let query = [
             ("after", u128::from(after)),
-            ("at_least", 1),
+            ("at_least", u128::from(count)),
             ("wait_ms", WAIT.as_millis()),
         ];
         let answer = self.client.get(url).query(&query).send().await;
@@ -88,12 +98,11 @@ impl Watch {
             .await
             .with_context(|| format!("reading the sandbox's list of {list}"))?;
         ensure!(
-            seen.len() <= 1,
-            "the sandbox saw {} {list} where one was expected",
-            seen.len()
+            seen.len() == count as usize,
+            "the sandbox saw {} new {list} within {} s where {count} were expected",
+            seen.len(),
+            WAIT.as_secs()
         );
-        seen.into_iter()
-            .next()
-            .with_context(|| format!("nothing new in {list} after {} s", WAIT.as_secs()))
+        Ok(seen)
     }
 }
