@@ -3,7 +3,7 @@
 //! | event | result |
 //! | --- | --- |
 //! | `charge.success` | success |
-//! | `refund.processed` | reversed, by `refund-<id>` |
+//! | `refund.processed` | reversed, by `refund-<id>`; where it follows from a dispute, by `dispute-<id>` |
 //! | `charge.dispute.create` | dispute opened, `dispute-<id>` |
 //! | `charge.dispute.resolve`: declined | dispute won |
 //! | `charge.dispute.resolve`: accepted, by the merchant or because nobody answered in time | reversed, by `dispute-<id>` |
@@ -131,11 +131,21 @@ fn reference(event: Event, data: &Value) -> Option<String> {
 fn reversed(reversal: Reversal, data: &Value, blank: PaymentResult) -> Result<PaymentResult, &'static str> {
     let id = name(data, "id");
     let (status, kind, id, amount, reason) = match reversal {
-        Reversal::Refunded => {
-            // Some are told without an id of their own, but with the bank's reference.
-            let id = id.or_else(|| name(data, "refund_reference"));
-            (PaymentStatus::Reversed, "refund", id, "amount", "refunded")
-        }
+        Reversal::Refunded => match dispute_of(data) {
+            // The money that a lost dispute gives back is that dispute's, and must not be taken a second time.
+            Some(dispute) => (
+                PaymentStatus::Reversed,
+                "dispute",
+                Some(dispute),
+                "amount",
+                "dispute lost",
+            ),
+            None => {
+                // Some are told without an id of their own, but with the bank's reference.
+                let id = id.or_else(|| name(data, "refund_reference"));
+                (PaymentStatus::Reversed, "refund", id, "amount", "refunded")
+            }
+        },
         Reversal::DisputeOpened => (
             PaymentStatus::DisputeOpened,
             "dispute",
@@ -171,6 +181,11 @@ fn reversed(reversal: Reversal, data: &Value, blank: PaymentResult) -> Result<Pa
         reversal_id: Some(format!("{kind}-{id}")),
         ..blank
     })
+}
+
+/// The dispute that a refund follows from, told as its id or whole.
+fn dispute_of(refund: &Value) -> Option<String> {
+    name(refund, "dispute").or_else(|| name(refund.get("dispute")?, "id"))
 }
 
 /// Believed where the payment itself is said to have succeeded.

@@ -112,6 +112,19 @@ fn v1_a_refund_that_is_done_takes_back_its_amount() {
 }
 
 #[test]
+fn v1_a_refund_that_follows_from_a_dispute_is_that_dispute_and_takes_nothing_twice() {
+    for dispute in [json!(358_949), json!("358949"), json!({"id": 358_949})] {
+        let read = result("refund.processed", &refund(&json!({"dispute": dispute})));
+        assert_eq!(read.reversal_id.as_deref(), Some("dispute-358949"), "{dispute}");
+        assert_eq!(read.status, PaymentStatus::Reversed);
+    }
+    for none in [json!(null), json!(""), json!({}), json!([])] {
+        let read = result("refund.processed", &refund(&json!({"dispute": none})));
+        assert_eq!(read.reversal_id.as_deref(), Some("refund-3018284"), "{none}");
+    }
+}
+
+#[test]
 fn v1_a_dispute_is_opened_won_or_lost() {
     let nobody = json!(null);
     for (event, resolution, wanted) in [
