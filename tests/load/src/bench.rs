@@ -13,6 +13,7 @@ use topup_stack::{Durability, Fleet, FleetOptions, Options, Stack, WORKERS};
 
 use crate::database::Database;
 use crate::measures::peers::Peers;
+use crate::plain::Plain;
 use crate::plan::{Part, Plan};
 use crate::progress;
 use crate::samples::Samples;
@@ -38,7 +39,7 @@ pub(crate) struct Bench {
     pub(crate) few: Ground,
     pub(crate) many: Option<Ground>,
     pub(crate) long: Option<Ground>,
-    pub(crate) plain: Option<Database>,
+    pub(crate) plain: Option<Plain>,
     pub(crate) peers: Option<Peers>,
     /// Triggering events so far; as many charges, text messages and mails has the sandbox seen.
     pub(crate) triggered: u32,
@@ -87,13 +88,7 @@ impl Bench {
             self.peers = Peers::prepare(&self.stack, samples).await?;
         }
         if plan.has(Part::Naive) || self.peers.is_some() {
-            let space = self.stack.space("plain").await?;
-            let plain = Database::connect(space.database_url()).await?;
-            plain.make_plain(SPENDING_FROM, sizes.accounts_few).await?;
-            if let Some(peers) = &mut self.peers {
-                peers.use_broker(space.amqp_url());
-            }
-            self.plain = Some(plain);
+            self.plain = Some(Plain::make(&self.stack, sizes.accounts_few).await?);
         }
         if plan.has(Part::Size) {
             self.many = Some(Ground::start(&self.stack, "many", 0, sizes.accounts_many).await?);
@@ -189,14 +184,9 @@ impl Ground {
         Ok(())
     }
 
-    pub(crate) fn accounts(&self) -> u32 {
-        self.accounts
-    }
-
-    /// The account that the spending event with this number is for: each in its turn.
-    pub(crate) fn spending(&self) -> impl Fn(u32) -> u32 + Send + 'static {
-        let accounts = u64::from(self.accounts);
-        move |number| SPENDING_FROM + u32::try_from(u64::from(number) * STRIDE % accounts).unwrap_or_default()
+    /// The account that the spending event with this number is for.
+    pub(crate) fn spending(&self) -> impl Fn(u32) -> u32 + Send + use<> {
+        spending(self.accounts)
     }
 
     /// Publishes so many events while nobody takes any.
@@ -248,6 +238,12 @@ impl Ground {
         self.fleet.fleetctl(&["audit"]).await?;
         self.fleet.stop().await
     }
+}
+
+/// The account, of so many, that the spending event with this number is for: each in its turn.
+pub(crate) fn spending(accounts: u32) -> impl Fn(u32) -> u32 + Send + use<> {
+    let accounts = u64::from(accounts);
+    move |number| SPENDING_FROM + u32::try_from(u64::from(number) * STRIDE % accounts).unwrap_or_default()
 }
 
 /// How many accounts are needed whose first send triggers a top-up.

@@ -40,10 +40,10 @@ pub(crate) fn svg(samples: &Samples, sizes: &Sizes, machine: &str) -> String {
     let height = HEAD_HEIGHT + count * ROW_HEIGHT + FOOT_HEIGHT;
     let mut svg = format!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">
-<title>Events a second</title>
+<title>Throughput: events a second</title>
 <style>{STYLE}
 </style>
-<text class="title" x="16" y="26">Events a second</text>
+<text class="title" x="16" y="26">Throughput</text>
 <text class="quiet" x="16" y="46">{}</text>
 "#,
         escaped(&words(THROUGHPUT.title, sizes))
@@ -58,7 +58,7 @@ pub(crate) fn svg(samples: &Samples, sizes: &Sizes, machine: &str) -> String {
             svg,
             r#"<text x="{label_x}" y="{text_y}" text-anchor="end">{}</text>
 <rect class="{}" x="{LABELS_WIDTH}" y="{y}" width="{width:.1}" height="{BAR_HEIGHT}" rx="3"/>
-<text x="{number_x:.1}" y="{text_y}">{}<tspan class="quiet">{}</tspan></text>
+<text x="{number_x:.1}" y="{text_y}">{}<tspan class="quiet" dx="8">{}</tspan></text>
 "#,
             escaped(what),
             class(key),
@@ -91,10 +91,12 @@ fn set_against(samples: &Samples, key: &str) -> String {
         "limit" => String::new(),
         "fleet" => samples
             .ratio(key, LIMIT)
-            .map_or_else(String::new, |ratio| format!("  {ratio:.2} of the limit")),
+            .map_or_else(String::new, |ratio| format!("{ratio:.2} of the limit")),
         _ => samples
             .ratio("debits_per_s", key)
-            .map_or_else(String::new, |times| format!("  the fleet: {times:.0} times")),
+            .map_or_else(String::new, |times| {
+                format!("the fleet is {times:.0} times as fast")
+            }),
     }
 }
 
@@ -146,7 +148,7 @@ mod tests {
         let bars = elements(&svg).iter().filter(|name| **name == "rect").count();
         assert_eq!(bars, 3);
         assert!(svg.contains("0.75 of the limit"), "{svg}");
-        assert!(svg.contains("the fleet: 120 times"), "{svg}");
+        assert!(svg.contains("the fleet is 120 times as fast"), "{svg}");
         assert!(svg.contains("a &lt;machine&gt; &amp; its servers"), "{svg}");
         assert!(
             svg.contains(r#"class="limit" x="270" y="66" width="400.0""#),

@@ -13,6 +13,7 @@ mod database;
 mod layout;
 mod machine;
 mod measures;
+mod plain;
 mod plan;
 mod proc;
 mod progress;

@@ -116,7 +116,7 @@ const FULL: Sizes = Sizes {
     accounts_few: 10_000,
     accounts_many: 1_000_000,
     ledger_rows: 20_000_000,
-    triggers: 200,
+    triggers: 300,
     busy_events_per_s: 10_000,
     delayed: [1_000, 20_000, 100_000],
     delay_max_s: 60,

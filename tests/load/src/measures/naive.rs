@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
@@ -41,12 +41,11 @@ struct Statements {
 
 /// `naive_per_s`.
 pub(crate) async fn measure(bench: &mut Bench, count: u32, samples: &mut Samples) -> Result<()> {
-    let Bench { few, plain, .. } = bench;
-    let plain = plain.as_mut().context("there is no plain database")?;
-    few.fill_queue(count, few.spending()).await?;
-    let before = plain.plain_rows().await?;
+    let plain = bench.plain.as_mut().context("there is no plain database")?;
+    plain.fill_queue(count).await?;
+    let before = plain.database.plain_rows().await?;
     let bar = progress::bar("one transaction a message", u64::from(count));
-    let consumer = Sender::connect(&few.amqp_url).await?;
+    let consumer = Sender::connect(&plain.amqp_url).await?;
     let channel = consumer.another_channel().await?;
     channel
         .basic_qos(PREFETCH, BasicQosOptions::default())
@@ -57,7 +56,7 @@ pub(crate) async fn measure(bench: &mut Bench, count: u32, samples: &mut Samples
         .basic_consume(WORKER.into(), "load".into(), options, FieldTable::default())
         .await
         .context("consuming")?;
-    let client = plain.client();
+    let client = plain.database.client();
     let statements = Statements::prepare(client).await?;
     let mut start = None;
     for _ in 0..count {
@@ -78,8 +77,7 @@ pub(crate) async fn measure(bench: &mut Bench, count: u32, samples: &mut Samples
     }
     let took = start.context("there was nothing to debit")?.elapsed();
     bar.finish_and_clear();
-    let rows = plain.plain_rows().await? - before;
-    ensure!(rows == u64::from(count), "{rows} of {count} events were debited");
+    plain.check(before, count).await?;
     samples.add("naive_per_s", f64::from(count) / took.as_secs_f64());
     Ok(())
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use topup_stack::{Stack, workspace};
 
 use crate::bench::{Bench, SPENDING_FROM};
-use crate::database::Database;
+use crate::plain::Plain;
 use crate::progress;
 use crate::samples::Samples;
 
@@ -33,53 +33,41 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(crate) struct Peers {
     stack: Stack,
     python: PathBuf,
-    /// Where Celery's tasks go: a virtual host of their own.
-    amqp_url: String,
 }
 
 /// `peer_faststream_per_s`, `peer_celery_per_s`; nothing, where there are no peers.
 pub(crate) async fn measure(bench: &mut Bench, count: u32, samples: &mut Samples) -> Result<()> {
-    let Bench {
-        few, plain, peers, ..
-    } = bench;
-    let (Some(peers), Some(plain)) = (peers, plain) else {
+    let (Some(peers), Some(plain)) = (&bench.peers, &mut bench.plain) else {
         return Ok(());
     };
-    few.fill_queue(count, few.spending()).await?;
-    let faststream = peers
-        .start("faststream_peer.py", &[], &few.amqp_url, plain)
-        .await?;
+    plain.fill_queue(count).await?;
+    let faststream = peers.start("faststream_peer.py", &[], plain).await?;
     let per_s = rate(plain, faststream, count, "FastStream").await?;
     samples.add("peer_faststream_per_s", per_s);
 
     eprintln!("load: publishing tasks for Celery");
-    let numbers = [count, SPENDING_FROM, few.accounts()].map(|number| number.to_string());
-    let arguments = ["publish", &numbers[0], &numbers[1], &numbers[2]];
-    let mut publisher = peers
-        .start("celery_peer.py", &arguments, &peers.amqp_url, plain)
-        .await?;
-    let published = timeout(PUBLISH_TIMEOUT, publisher.child.wait()).await;
-    let published = published.context("Celery's tasks were not published in time")??;
-    ensure!(
-        published.success(),
-        "publishing Celery's tasks: {published}; see {}",
-        publisher.log.display()
-    );
-    let celery = peers
-        .start("celery_peer.py", &["work"], &peers.amqp_url, plain)
-        .await?;
+    let [count_text, first, accounts] =
+        [count, SPENDING_FROM, plain.accounts].map(|number| number.to_string());
+    let arguments = ["publish", &count_text, &first, &accounts];
+    peers
+        .start("celery_peer.py", &arguments, plain)
+        .await?
+        .finish()
+        .await
+        .context("publishing Celery's tasks")?;
+    let celery = peers.start("celery_peer.py", &["work"], plain).await?;
     let per_s = rate(plain, celery, count, "Celery").await?;
     samples.add("peer_celery_per_s", per_s);
     Ok(())
 }
 
 /// From the first look that sees a row of this peer's to the last row; the peer is ended.
-async fn rate(plain: &Database, mut peer: Peer, count: u32, name: &str) -> Result<f64> {
+async fn rate(plain: &Plain, mut peer: Peer, count: u32, name: &str) -> Result<f64> {
     let bar = progress::bar(&format!("the same in {name}"), u64::from(count));
     let until = Instant::now() + WAIT;
     let mut first = None;
     let per_s = loop {
-        let rows = plain.plain_rows().await? - peer.before;
+        let rows = plain.database.plain_rows().await? - peer.before;
         let now = Instant::now();
         if rows > 0 {
             let (first_rows, first_at) = *first.get_or_insert((rows, now));
@@ -104,6 +92,7 @@ async fn rate(plain: &Database, mut peer: Peer, count: u32, name: &str) -> Resul
         sleep(LOOK).await;
     };
     bar.finish_and_clear();
+    plain.check(peer.before, count).await?;
     peer.end().await?;
     Ok(per_s)
 }
@@ -126,7 +115,6 @@ impl Peers {
             Ok(python) => Ok(Some(Self {
                 stack: stack.clone(),
                 python,
-                amqp_url: String::new(),
             })),
             Err(missing) => {
                 samples.skip(format!("FastStream and Celery are left out: {missing:#}"));
@@ -135,19 +123,8 @@ impl Peers {
         }
     }
 
-    /// Celery's virtual host.
-    pub(crate) fn use_broker(&mut self, amqp_url: &str) {
-        self.amqp_url = amqp_url.to_owned();
-    }
-
-    async fn start(
-        &self,
-        program: &str,
-        arguments: &[&str],
-        amqp_url: &str,
-        plain: &Database,
-    ) -> Result<Peer> {
-        let before = plain.plain_rows().await?;
+    async fn start(&self, program: &str, arguments: &[&str], plain: &Plain) -> Result<Peer> {
+        let before = plain.database.plain_rows().await?;
         let log = load_dir().join(program).with_extension("log");
         let file = File::options().create(true).append(true).open(&log);
         let file = file.with_context(|| format!("opening {}", log.display()))?;
@@ -155,8 +132,8 @@ impl Peers {
         let child = Command::new(&self.python)
             .arg(peers_dir().join(program))
             .args(arguments)
-            .env("PEER_AMQP_URL", amqp_url)
-            .env("PEER_DATABASE_URL", plain.url())
+            .env("PEER_AMQP_URL", &plain.amqp_url)
+            .env("PEER_DATABASE_URL", plain.database.url())
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .stdin(Stdio::null())
             .stdout(file)
@@ -182,6 +159,21 @@ impl Peers {
 impl Peer {
     fn pid(&self) -> Option<i32> {
         self.child.id().map(u32::cast_signed)
+    }
+
+    /// Lets it end by itself.
+    async fn finish(mut self) -> Result<()> {
+        let pid = self.pid();
+        let ended = timeout(PUBLISH_TIMEOUT, self.child.wait()).await;
+        let status = ended
+            .context("it did not end in time")?
+            .context("waiting for it")?;
+        ensure!(
+            status.success(),
+            "it ended with {status}; see {}",
+            self.log.display()
+        );
+        pid.map_or(Ok(()), |pid| self.stack.release(pid))
     }
 
     /// Asks it to finish; what remains is killed.
