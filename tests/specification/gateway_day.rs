@@ -11,8 +11,8 @@ use topup_rules::reconcile::Difference;
 use topup_rules::topup::PaymentState;
 use topup_store::{ReconciledDifference, Reconciliation};
 use topup_tests::{
-    App, AppOptions, Library, event, main_account, result_of, settlement_policy, sms_wallet, today_in,
-    where_it_is_noon,
+    App, AppOptions, Library, event, eventually, main_account, result_of, settlement_policy, sms_wallet,
+    today_in, where_it_is_noon,
 };
 
 /// A fleet to which nobody tells that a pending charge has succeeded: no webhook, and no question for an hour.
@@ -86,6 +86,32 @@ async fn what_only_one_side_knows_is_shown_to_a_person_and_changes_nothing() -> 
     assert!(told.contains("topup-1001-"), "{told}");
     app.wait_until_idle().await?;
     assert_eq!(app.balance(1001).await?, "600");
+    app.finish().await
+}
+
+#[tokio::test]
+async fn the_days_that_are_over_are_compared_by_themselves() -> Result<()> {
+    let app = App::start(
+        AppOptions::whole()
+            .setting("RULES__TIME_ZONE", &where_it_is_noon())
+            .setting("SWEEPER__RECONCILE_LOOK", "1s"),
+    )
+    .await?;
+    app.import(&[main_account(1001).credits(150).card("AUTH_ok")])
+        .await?;
+    app.send(&[event(1001).credits(50)]).await?;
+    app.balance_becomes(1001, "sms", "600").await?;
+    app.wait_until_idle().await?;
+    let compared = "SELECT count(*) FROM reconciliations";
+    eventually("the last three days' reports", async || {
+        Ok((app.rows.count(compared).await? == 3).then_some(()))
+    })
+    .await?;
+    // Today's payment has its day still before it, and nobody has to look at anything.
+    let listed = "SELECT coalesce(sum(transactions), 0)::bigint FROM reconciliations";
+    assert_eq!(app.rows.count(listed).await?, 0);
+    let different = "SELECT count(*) FROM reconciliation_differences";
+    assert_eq!(app.rows.count(different).await?, 0);
     app.finish().await
 }
 

@@ -7,13 +7,10 @@ use crate::reconcile::{ReconcileError, Reconciled, bounds, reconcile};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
-use std::time::Duration;
 use topup_gateways::payment::PaymentGateway;
 use topup_runtime::Process;
 use tracing::{error, info, warn};
 
-/// How often it is looked whether a day is to be compared; the first time so long after the start.
-const LOOK_EVERY: Duration = Duration::from_secs(300);
 /// So many days that are over are looked at; what lies further back is a person's to ask for.
 const DAYS_MAX: i64 = 3;
 
@@ -28,7 +25,7 @@ pub(crate) async fn run(process: &Process, gateway: &PaymentGateway) {
 }
 
 async fn look_in_time(process: &Process, gateway: &PaymentGateway) {
-    tokio::time::sleep(LOOK_EVERY).await;
+    tokio::time::sleep(process.settings.sweeper.reconcile_look).await;
     match look(process, gateway).await {
         Ok(None) => {}
         Ok(Some(reconciled)) => {

@@ -282,6 +282,8 @@ pub struct Sweeper {
     pub rows_max: u32,
     /// How long after a day's end, in the platform's time zone, its payments are compared with the gateway's.
     pub reconcile_after: SignedDuration,
+    /// How often the sweeper looks whether a day that is over is still to be compared.
+    pub reconcile_look: Duration,
 }
 
 fn missing(path: &str) -> SettingsError {

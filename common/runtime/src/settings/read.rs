@@ -48,6 +48,7 @@ impl Settings {
                 topup_overdue: r.value("sweeper.topup_overdue", "30s", "how long after its moment a top-up counts as overdue and is woken again")?,
                 rows_max: r.value("sweeper.rows_max", "1000", "rows of one look, at most")?,
                 reconcile_after: r.value("sweeper.reconcile_after", "2h", "how long after a day's end, in the time zone of the rules, its payments are compared with the payment gateway's list")?,
+                reconcile_look: r.value("sweeper.reconcile_look", "5m", "how often the sweeper looks whether a day that is over is still to be compared")?,
             },
         })
     }
