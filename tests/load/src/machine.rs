@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use topup_stack::{Stack, Versions};
 
+/// More than this before the start is worth a word.
+const BUSY: f64 = 1.0;
 const KIB_PER_GIB: f64 = 1024.0 * 1024.0;
 
 /// The machine and the servers.
@@ -17,15 +19,19 @@ pub(crate) struct Machine {
     cores: usize,
     memory_gib: f64,
     versions: Versions,
+    /// How many programs wanted its cores in the minute before: others than this one, or its compiler.
+    busy_before: f64,
 }
 
 impl Machine {
-    pub(crate) async fn of(stack: &Stack) -> Result<Self> {
+    /// With what [`busy`] said before anything was started.
+    pub(crate) async fn of(stack: &Stack, busy_before: f64) -> Result<Self> {
         Ok(Self {
             cpu: field("/proc/cpuinfo", "model name").unwrap_or_else(|_| "unknown CPU".to_owned()),
             cores: thread::available_parallelism().context("counting cores")?.get(),
             memory_gib: kib(&field("/proc/meminfo", "MemTotal")?)? / KIB_PER_GIB,
             versions: stack.versions().await?,
+            busy_before,
         })
     }
 
@@ -37,6 +43,7 @@ impl Machine {
             "rabbitmq": self.versions.rabbitmq,
             "postgresql": self.versions.postgresql,
             "profile": profile(),
+            "busy_before": self.busy_before,
         })
     }
 }
@@ -48,14 +55,26 @@ impl fmt::Display for Machine {
             cores,
             memory_gib,
             versions,
+            busy_before,
         } = self;
         let Versions { rabbitmq, postgresql } = versions;
         write!(
             f,
             "{cpu}, {cores} cores, {memory_gib:.0} GiB; RabbitMQ {rabbitmq}, PostgreSQL {postgresql}; {} build",
             profile()
-        )
+        )?;
+        if *busy_before > BUSY {
+            write!(f, "; busy with something else before (load {busy_before:.1})")?;
+        }
+        Ok(())
     }
+}
+
+/// The system's load average of the last minute.
+pub(crate) fn busy() -> Result<f64> {
+    let text = fs::read_to_string("/proc/loadavg").context("reading /proc/loadavg")?;
+    let number = text.split_whitespace().next().unwrap_or_default();
+    number.parse().with_context(|| format!("reading {text}"))
 }
 
 fn profile() -> &'static str {

@@ -37,13 +37,14 @@ use samples::Samples;
 #[tokio::main]
 async fn main() -> Result<()> {
     let plan = Plan::of(Cli::parse())?;
+    let busy_before = machine::busy()?;
     tokio::task::spawn_blocking(topup_stack::build_workspace)
         .await
         .context("building")??;
     let start = Instant::now();
     let mut samples = Samples::default();
     let mut bench = Bench::set_up(&plan).await?;
-    let machine = Machine::of(bench.stack()).await?;
+    let machine = Machine::of(bench.stack(), busy_before).await?;
     measure(&mut bench, &plan, &mut samples).await?;
     eprintln!("load: counting and auditing");
     bench.tear_down().await?;

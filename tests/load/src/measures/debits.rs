@@ -17,8 +17,8 @@ use crate::samples::Samples;
 use crate::watch::Watch;
 
 const COUNTER: &str = "topup_sends_debited_total";
-/// Pause between two looks at the count.
-const LOOK: Duration = Duration::from_millis(10);
+/// Pause between two looks at the count: each costs the worker a little of what is measured.
+const LOOK: Duration = Duration::from_millis(25);
 /// Longest wait for the queue to be empty.
 const WAIT: Duration = Duration::from_secs(600);
 const MILLION: f64 = 1_000_000.0;
