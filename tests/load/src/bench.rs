@@ -91,10 +91,11 @@ impl Bench {
             self.plain = Some(Plain::make(&self.stack, sizes.accounts_few).await?);
         }
         if plan.has(Part::Size) {
-            self.many = Some(Ground::start(&self.stack, "many", 0, sizes.accounts_many).await?);
-            let mut long = Ground::start(&self.stack, "long", 0, sizes.accounts_few).await?;
-            long.fill_ledger(sizes.ledger_rows).await?;
-            self.long = Some(long);
+            let (many, long) = tokio::try_join!(
+                Ground::start(&self.stack, "many", 0, sizes.accounts_many),
+                Ground::long(&self.stack, sizes.accounts_few, sizes.ledger_rows),
+            )?;
+            (self.many, self.long) = (Some(many), Some(long));
         }
         Ok(())
     }
@@ -146,6 +147,13 @@ impl Ground {
             accounts,
             sent: 0,
         })
+    }
+
+    /// One with so many rows in its ledger.
+    async fn long(stack: &Stack, accounts: u32, rows: u32) -> Result<Self> {
+        let mut ground = Self::start(stack, "long", 0, accounts).await?;
+        ground.fill_ledger(rows).await?;
+        Ok(ground)
     }
 
     /// Prices, and accounts whose first send triggers a top-up.

@@ -18,7 +18,12 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "PARTS", value_delimiter = ',')]
     only: Vec<Part>,
     /// All but these parts, separated by commas
-    #[arg(long, value_name = "PARTS", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "PARTS",
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
     skip: Vec<Part>,
     /// How often a, b, c, … are measured in turn; what is shown is the median [default: 3, quick: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50))]

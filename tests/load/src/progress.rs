@@ -1,10 +1,15 @@
 //! How far a measurement is: a bar on a terminal, a line otherwise.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::LazyLock;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+/// Several at once stand below each other.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// A bar of `length` steps.
 pub(crate) fn bar(what: &str, length: u64) -> ProgressBar {
-    let bar = ProgressBar::new(length);
+    let bar = BARS.add(ProgressBar::new(length));
     if bar.is_hidden() {
         eprintln!("load: {what}");
         return bar;

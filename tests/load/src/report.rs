@@ -64,7 +64,11 @@ impl Report<'_> {
             .map(|row| words(row.what, &plan.sizes).chars().count())
             .max()
             .unwrap_or_default();
-        let mut text = format!("\n  {machine}\n  medians of {} rounds, {took_s} s\n", plan.rounds);
+        let rounds = match plan.rounds {
+            1 => "one round".to_owned(),
+            rounds => format!("medians of {rounds} rounds"),
+        };
+        let mut text = format!("\n  {machine}\n  {rounds}, {took_s} s\n");
         for section in &SECTIONS {
             let lines: Vec<String> = section
                 .rows
