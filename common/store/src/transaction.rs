@@ -2,12 +2,13 @@
 
 use crate::{Store, StoreError};
 use deadpool_postgres::Object;
+use futures_util::SinkExt as _;
 use jiff::Timestamp;
+use std::io::Cursor;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 /// How often a transaction is tried where deadlocks or serialization failures end it.
@@ -72,13 +73,13 @@ impl Tx {
         Ok(self.deref().execute(&statement, params).await?)
     }
 
-    /// A binary COPY into a table: `write` the rows, then `finish`.
-    pub(crate) async fn copy_binary(
-        &self,
-        sql: &str,
-        types: &[Type],
-    ) -> Result<BinaryCopyInWriter, StoreError> {
-        Ok(BinaryCopyInWriter::new(self.copy_in(sql).await?, types))
+    /// A COPY into a table, its data in one piece.
+    pub(crate) async fn copy(&self, sql: &str, data: Vec<u8>) -> Result<(), StoreError> {
+        let statement = self.prepare(sql).await?;
+        let mut sink = std::pin::pin!(self.copy_in(&statement).await?);
+        sink.send(Cursor::new(data)).await?;
+        sink.finish().await?;
+        Ok(())
     }
 
     /// The database's clock, now: `now()` would be the transaction's start and lag behind a wait for a lock.

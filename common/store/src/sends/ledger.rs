@@ -1,4 +1,4 @@
-//! The ledger rows of a batch of sends.
+//! The ledger rows of a batch of sends. Why they are written as they are stands with [the batch](super).
 
 use super::Admitted;
 use crate::StoreError;
@@ -6,14 +6,16 @@ use crate::rows;
 use crate::transaction::Tx;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
-use tokio_postgres::types::{ToSql, Type};
 use topup_rules::sends::{LedgerKey, RecordedSend};
 use uuid::Uuid;
 
 /// The kind of a send's entry.
 const KIND: &str = "send";
 
-/// A send as the ledger keeps it: (key, account, service, kind, signed credits, messages, batch, time).
+/// The first moment of the year 2000, which the database counts from, in microseconds since 1970.
+const DATABASE_EPOCH_US: i64 = 946_684_800_000_000;
+
+/// A send as the ledger keeps it: (key, account, service, signed credits, messages, batch, time).
 fn entry<'a>(a: &'a Admitted<'_>) -> (Uuid, i64, &'static str, i64, i32, Option<Uuid>, &'a Timestamp) {
     let event = &a.send.event;
     // The message's check bounds `messages` far below this.
@@ -30,37 +32,82 @@ fn entry<'a>(a: &'a Admitted<'_>) -> (Uuid, i64, &'static str, i64, i32, Option<
 }
 
 /// Binary COPY: the fastest way in. A key that is there already ends the transaction.
-pub(super) async fn copy(tx: &Tx, admitted: &[Admitted<'_>]) -> Result<(), StoreError> {
+pub(super) async fn copy(tx: &Tx, admitted: &[Admitted<'_>], now: Timestamp) -> Result<(), StoreError> {
     if admitted.is_empty() {
         return Ok(());
     }
-    let types = [
-        Type::UUID,
-        Type::INT8,
-        Type::TEXT,
-        Type::TEXT,
-        Type::INT8,
-        Type::INT4,
-        Type::UUID,
-        Type::TIMESTAMPTZ,
-    ];
-    let writer = tx
-        .copy_binary(
-            "COPY ledger (event_id, account_id, service, kind, credits_milli, messages, batch_id, sent_at)
-             FROM STDIN (FORMAT binary)",
-            &types,
-        )
-        .await?;
-    let mut writer = std::pin::pin!(writer);
+    let mut rows = Rows::with_room_for(admitted.len());
     for a in admitted {
-        let (key, account, service, milli, messages, batch, sent_at) = entry(a);
-        let row: [&(dyn ToSql + Sync); 8] = [
-            &key, &account, &service, &KIND, &milli, &messages, &batch, sent_at,
-        ];
-        writer.as_mut().write(&row).await?;
+        rows.push(a, now);
     }
-    writer.finish().await?;
-    Ok(())
+    tx.copy(
+        "COPY ledger (event_id, account_id, service, kind, credits_milli, messages, batch_id, sent_at, recorded_at)
+         FROM STDIN (FORMAT binary)",
+        rows.end(),
+    )
+    .await
+}
+
+/// Rows in the database's own binary form: each a count of its columns, each column its length and its bytes.
+struct Rows(Vec<u8>);
+
+impl Rows {
+    /// What the data begins with: a signature, no flags, no extension.
+    const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+    /// What it ends with, where a row's count of columns would stand.
+    const TRAILER: i16 = -1;
+    /// What stands for the length of a column that is null.
+    const NULL: i32 = -1;
+    const COLUMNS: i16 = 9;
+    /// Bytes of a row, roughly.
+    const ROW_BYTES: usize = 128;
+
+    fn with_room_for(rows: usize) -> Self {
+        let mut bytes = Vec::with_capacity(Self::HEADER.len() + rows * Self::ROW_BYTES);
+        bytes.extend_from_slice(Self::HEADER);
+        Self(bytes)
+    }
+
+    fn push(&mut self, a: &Admitted<'_>, now: Timestamp) {
+        let (key, account, service, milli, messages, batch, sent_at) = entry(a);
+        self.0.extend_from_slice(&Self::COLUMNS.to_be_bytes());
+        self.column(key.into_bytes());
+        self.column(account.to_be_bytes());
+        self.text(service);
+        self.text(KIND);
+        self.column(milli.to_be_bytes());
+        self.column(messages.to_be_bytes());
+        match batch {
+            Some(batch) => self.column(batch.into_bytes()),
+            None => self.0.extend_from_slice(&Self::NULL.to_be_bytes()),
+        }
+        self.time(*sent_at);
+        self.time(now);
+    }
+
+    fn column<const BYTES: usize>(&mut self, value: [u8; BYTES]) {
+        self.length(BYTES);
+        self.0.extend_from_slice(&value);
+    }
+
+    fn text(&mut self, value: &str) {
+        self.length(value.len());
+        self.0.extend_from_slice(value.as_bytes());
+    }
+
+    fn time(&mut self, at: Timestamp) {
+        self.column((at.as_microsecond() - DATABASE_EPOCH_US).to_be_bytes());
+    }
+
+    fn length(&mut self, bytes: usize) {
+        let bytes = i32::try_from(bytes).expect("a column of the ledger is a few bytes long");
+        self.0.extend_from_slice(&bytes.to_be_bytes());
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.0.extend_from_slice(&Self::TRAILER.to_be_bytes());
+        self.0
+    }
 }
 
 /// Inserts what is new; returns what was there before under the same keys.

@@ -1,6 +1,6 @@
 //! The wallets, holds and top-ups that a batch of sends touches. Lock order: wallets, then holds.
 
-use super::{Admitted, Debit, Request};
+use super::{Admitted, Debit, Path, Request, by_wallet, sum_milli};
 use crate::StoreError;
 use crate::rows;
 use crate::transaction::Tx;
@@ -134,12 +134,68 @@ async fn lock_holds(
     .collect()
 }
 
-/// Writes the debited wallets, all in one statement.
-pub(super) async fn write(tx: &Tx, debits: &[Debit<'_>], requests: &[Request]) -> Result<(), StoreError> {
+/// Debits the wallets of all these sends at once, and so locks them in their order. Returns them as they were
+/// before. What is missing is left out.
+pub(super) async fn take(
+    tx: &Tx,
+    admitted: &[Admitted<'_>],
+) -> Result<BTreeMap<WalletKey, Wallet>, StoreError> {
+    let sends = by_wallet(admitted);
+    if sends.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let (mut accounts, mut services, mut sums) = (Vec::new(), Vec::new(), Vec::new());
+    for of_one in sends.chunk_by(|one, other| one.wallet() == other.wallet()) {
+        if let Some(wallet) = of_one.first().map(|a| a.wallet()) {
+            accounts.push(wallet.account.get());
+            services.push(wallet.service.as_str());
+            sums.push(sum_milli(of_one));
+        }
+    }
+    let sql = format!(
+        "UPDATE wallets w SET balance_milli = w.balance_milli - t.sum_milli
+           FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS t (account_id, service, sum_milli)
+          WHERE w.account_id = t.account_id AND w.service = t.service
+         RETURNING {}, t.sum_milli",
+        rows::WALLET_COLUMNS
+    );
+    tx.query(&sql, &[&accounts, &services, &sums])
+        .await?
+        .iter()
+        .map(|row| {
+            let mut wallet = rows::wallet(row)?;
+            let sum: i64 = row.try_get("sum_milli")?;
+            wallet.balance = Credits::from_milli(wallet.balance.milli() + sum);
+            Ok((wallet.key, wallet))
+        })
+        .collect()
+}
+
+impl Debit<'_> {
+    /// Whether the wallet's row says it all, but for a top-up that the debit opened.
+    fn is_written(&self, path: Path) -> bool {
+        match path {
+            Path::Optimistic => !self.uses_holds && self.wallet.balance == self.taken,
+            Path::Careful => false,
+        }
+    }
+}
+
+/// Writes the debited wallets of which something is not written yet, all in one statement.
+pub(super) async fn write(
+    tx: &Tx,
+    debits: &[Debit<'_>],
+    requests: &[Request],
+    path: Path,
+) -> Result<(), StoreError> {
+    let opened: HashMap<WalletKey, Uuid> = requests.iter().map(|r| (r.wallet, r.topup_id)).collect();
+    let debits: Vec<&Debit<'_>> = debits
+        .iter()
+        .filter(|d| !d.is_written(path) || opened.contains_key(&d.wallet.key))
+        .collect();
     if debits.is_empty() {
         return Ok(());
     }
-    let opened: HashMap<WalletKey, Uuid> = requests.iter().map(|r| (r.wallet, r.topup_id)).collect();
     let accounts: Vec<i64> = debits.iter().map(|d| d.wallet.key.account.get()).collect();
     let services: Vec<&str> = debits.iter().map(|d| d.wallet.key.service.as_str()).collect();
     let balances: Vec<i64> = debits.iter().map(|d| d.wallet.balance.milli()).collect();
