@@ -71,8 +71,16 @@ impl Library {
 /// # Errors
 /// The address is none.
 pub fn store_on(space: &Space) -> Result<Store> {
+    store_at(space.database_url())
+}
+
+/// A store on the database with this address.
+///
+/// # Errors
+/// It is none.
+pub fn store_at(url: &str) -> Result<Store> {
     Ok(Store::new(&StoreOptions {
-        url: space.database_url().to_owned(),
+        url: url.to_owned(),
         connections_max: CONNECTIONS_MAX,
         ca_file: None,
         application_name: "specification".to_owned(),

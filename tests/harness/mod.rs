@@ -17,3 +17,4 @@ pub(crate) mod rows;
 pub(crate) mod shared;
 pub(crate) mod shop;
 pub(crate) mod views;
+pub(crate) mod wire;

@@ -38,6 +38,7 @@ mod alerts;
 mod notices;
 
 // What goes wrong loses nothing and doubles nothing.
+mod commits;
 mod crash;
 mod delays;
 mod storm;
