@@ -6,8 +6,8 @@ use crate::layout::{THROUGHPUT, readable, words};
 use crate::plan::Sizes;
 use crate::samples::Samples;
 
-const WIDTH: u32 = 860;
-const LABELS_WIDTH: u32 = 270;
+const WIDTH: u32 = 880;
+const LABELS_WIDTH: u32 = 290;
 /// Room behind the longest bar for its number.
 const NUMBERS_WIDTH: u32 = 190;
 const BAR_HEIGHT: u32 = 22;
@@ -151,7 +151,7 @@ mod tests {
         assert!(svg.contains("the fleet is 120 times as fast"), "{svg}");
         assert!(svg.contains("a &lt;machine&gt; &amp; its servers"), "{svg}");
         assert!(
-            svg.contains(r#"class="limit" x="270" y="66" width="400.0""#),
+            svg.contains(r#"class="limit" x="290" y="66" width="400.0""#),
             "{svg}"
         );
     }
