@@ -310,6 +310,32 @@ async fn a_result_that_settles_while_a_question_is_under_way_wins() -> Result<()
 }
 
 #[tokio::test]
+async fn money_that_went_back_is_told_on_even_where_the_payment_was_settled_while_it_was_asked_about()
+-> Result<()> {
+    let (library, intent) = one_unknown().await?;
+    let inquired = library.asked().await?;
+    settle(&library, &intent, PaymentStatus::Success).await?;
+    let reversed = result_of(&intent, PaymentStatus::Reversed, ResultSource::Verify);
+    let end = InquiryEnd {
+        result: Some(reversed.clone()),
+        ..said(Told::Verdict(PaymentStatus::Reversed))
+    };
+    let (after, messages) = library
+        .told(&inquired, &end, &settlement_policy().inquiries)
+        .await?;
+    assert_eq!((after, messages.len()), (None, 1));
+    let settled = library
+        .store
+        .settle_payment(&reversed, &settlement_policy())
+        .await?;
+    assert!(
+        matches!(settled, Settled::Reversed { whole: true, .. }),
+        "{settled:?}"
+    );
+    library.audit_is_clean().await
+}
+
+#[tokio::test]
 async fn an_answer_that_comes_after_its_lease_counts_nothing_but_what_it_says_of_the_money() -> Result<()> {
     let (library, intent) = one_unknown().await?;
     let first = eventually("a payment to ask about", async || {

@@ -152,9 +152,12 @@ async fn record(
     keep_call(tx, inquired, call, end).await?;
     let is_ours = state == inquired.inquiry.state && ask_at == Some(inquired.leased_until);
     if !is_ours {
-        // Settlement decides what it still means; a success that stands can only be repeated.
-        let matters = !matches!(state, PaymentState::Succeeded | PaymentState::Reversed);
-        let told = end.result.as_ref().filter(|_| matters);
+        // Settlement decides what it still means. A success that stands can only be repeated, or go back.
+        let is_settled = matches!(state, PaymentState::Succeeded | PaymentState::Reversed);
+        let told = end
+            .result
+            .as_ref()
+            .filter(|result| !is_settled || result.status == PaymentStatus::Reversed);
         return Ok((None, publish(tx, inquired, told).await?));
     }
     let now = tx.clock().await?;
