@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
-use topup_stack::{Durability, Options, Space, Stack, build_workspace, program};
+use topup_stack::{Options, Space, Stack, build_workspace, program};
 
 /// Fleets that run at once: more would only starve each other on a small machine.
 const FLEETS_MAX: u32 = 4;
@@ -27,7 +27,7 @@ async fn shared() -> Result<&'static Shared> {
             tokio::task::spawn_blocking(build_workspace).await??;
             let stack = Stack::start(Options {
                 name: "specification".into(),
-                durability: Durability::Fast,
+                ..Options::default()
             })
             .await?;
             let template = stack.space("template").await?;

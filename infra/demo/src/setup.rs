@@ -39,6 +39,7 @@ pub(crate) async fn set_up(narrator: &mut Narrator) -> Result<Stage> {
     let stack = Stack::start(Options {
         name: "demo".to_owned(),
         durability: Durability::Full,
+        ..Options::default()
     })
     .await?;
     narrator.step("making tables, queues and exchanges, and starting the workers");

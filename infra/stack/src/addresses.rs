@@ -45,6 +45,23 @@ fn with_path(url: &str, path: &str) -> String {
     format!("{}/{path}{query}", &head[..authority_end])
 }
 
+/// `url` with the hosts of all of `urls` in the place of its own.
+pub(crate) fn with_hosts(url: &str, urls: &[String]) -> String {
+    let hosts: Vec<&str> = urls.iter().map(|url| host(url)).collect();
+    let own = host(url);
+    match url.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", rest.replacen(own, &hosts.join(","), 1)),
+        None => url.to_owned(),
+    }
+}
+
+/// `host:port` of an address.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
 /// A page of the management site, without credentials.
 pub(crate) fn with_management_path(url: &str, path: &str) -> String {
     let base = with_path(url, path);
@@ -83,6 +100,13 @@ mod tests {
             "postgres://u@h/v?sslmode=require"
         );
         assert_eq!(with_path("postgres://u@h?a=/b", "v"), "postgres://u@h/v?a=/b");
+    }
+
+    #[test]
+    fn several_hosts_stand_in_one_address() {
+        let urls = ["amqp://u:p@h:1", "amqp://u:p@h:2"].map(str::to_owned);
+        assert_eq!(with_hosts("amqp://u:p@h:1/v", &urls), "amqp://u:p@h:1,h:2/v");
+        assert_eq!(with_hosts("amqp://u:p@h:1/v", &urls[..1]), "amqp://u:p@h:1/v");
     }
 
     #[test]

@@ -2,29 +2,35 @@
 //!
 //! It prints one line of JSON with the addresses once everything is ready, and stops and removes
 //! everything when its standard input ends (its user is gone, however it went) or on SIGTERM. Through
-//! standard input it is also told which processes and which databases and virtual hosts are to go with it.
+//! standard input it is also told which processes and which databases and virtual hosts are to go with it, and
+//! asked to do things to its servers, which it answers with a line each. A server that is down because somebody asked
+//! for that is no broken stack.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::addresses::Addresses;
 use crate::containers::{self, Containers};
 use crate::database;
 use crate::home::Home;
+use crate::line::{Answer, Request, Wish};
 use crate::management::Management;
 use crate::native::Native;
+use crate::stack::Options;
 
 /// Requests read and not yet handled.
 const REQUESTS: usize = 256;
@@ -58,27 +64,15 @@ impl Durability {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Ready {
     pub(crate) addresses: Addresses,
+    /// The same for each RabbitMQ node; the first is the one above.
+    pub(crate) nodes: Vec<Addresses>,
     pub(crate) mode: Mode,
     pub(crate) logs: PathBuf,
     pub(crate) files: PathBuf,
 }
 
-/// What a keeper can be told, one JSON value a line.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Request {
-    /// Kill this process with the stack, if it still is the one that started at that time.
-    Guard { pid: i32, started_ticks: u64 },
-    /// That process has ended.
-    Release { pid: i32 },
-    /// Remove this database and virtual host with the stack.
-    Space { name: String },
-    /// They have been removed.
-    Removed { name: String },
-}
-
 /// Where the broker and the database come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// Programs of the machine's packages.
@@ -90,6 +84,16 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// As it stands on a command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Containers => "containers",
+            Self::External => "external",
+        }
+    }
+
     /// The mode that `TOPUP_STACK` names; native where it is not set.
     ///
     /// # Errors
@@ -105,9 +109,19 @@ impl Mode {
 }
 
 enum Backend {
-    Native(Box<Native>),
+    /// Shared with the acts that are under way.
+    Native(Arc<Native>),
     Containers(Box<Containers>),
     External,
+}
+
+impl Backend {
+    fn native(&self) -> Option<Arc<Native>> {
+        match self {
+            Self::Native(native) => Some(Arc::clone(native)),
+            Self::Containers(_) | Self::External => None,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -120,23 +134,23 @@ struct Belongings {
 ///
 /// # Errors
 /// The stack could not be started; whatever was started is stopped.
-pub async fn keep(name: &str, durability: Durability) -> Result<()> {
+pub async fn keep(options: &Options) -> Result<()> {
     crate::management::install_crypto();
-    let mode = Mode::from_env()?;
+    let mode = options.mode.map_or_else(Mode::from_env, Ok)?;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     let mut requests = read_requests();
-    let home = Home::create(name)?;
+    let home = Home::create(&options.name)?;
     let mut belongings = Belongings::default();
 
     let started = tokio::select! {
-        started = start(&home, mode, durability) => started,
-        _ = terminate.recv() => Err(anyhow::anyhow!("told to stop while starting")),
-        _ = interrupt.recv() => Err(anyhow::anyhow!("told to stop while starting")),
+        started = start(&home, mode, options) => started,
+        _ = terminate.recv() => Err(anyhow!("told to stop while starting")),
+        _ = interrupt.recv() => Err(anyhow!("told to stop while starting")),
         // Nothing can be told before the ready line; this is the end of standard input.
-        _ = requests.recv() => Err(anyhow::anyhow!("the stack's user went while it was starting")),
+        _ = requests.recv() => Err(anyhow!("the stack's user went while it was starting")),
     };
-    let (backend, addresses) = match started {
+    let (backend, nodes) = match started {
         Ok(started) => started,
         Err(error) => {
             // What was started has been told to end, without being waited for.
@@ -147,15 +161,17 @@ pub async fn keep(name: &str, durability: Durability) -> Result<()> {
         }
     };
     let files = home.data("files")?;
-    let told = announce(&Ready {
+    let addresses = nodes.first().context("a stack has a broker")?.clone();
+    let told = say(&Ready {
         addresses: addresses.clone(),
+        nodes,
         mode,
         logs: home.logs(),
         files,
     });
     if told.is_ok() {
         tokio::select! {
-            () = serve(&mut requests, &mut belongings) => {}
+            () = serve(&mut requests, &mut belongings, &backend) => {}
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
@@ -174,15 +190,20 @@ async fn clear_containers(mode: Mode, home: &Home) {
     }
 }
 
-async fn start(home: &Home, mode: Mode, durability: Durability) -> Result<(Backend, Addresses)> {
+/// The servers, and the addresses by way of each RabbitMQ node.
+async fn start(home: &Home, mode: Mode, options: &Options) -> Result<(Backend, Vec<Addresses>)> {
+    ensure!(
+        options.nodes == 1 || (options.nodes == 3 && mode == Mode::Native),
+        "a stack has one RabbitMQ node, or natively three"
+    );
     match mode {
         Mode::Native => {
-            let (native, addresses) = Native::start(home, durability).await?;
-            Ok((Backend::Native(Box::new(native)), addresses))
+            let (native, addresses) = Native::start(home, options).await?;
+            Ok((Backend::Native(Arc::new(native)), addresses))
         }
         Mode::Containers => {
-            let (containers, addresses) = Containers::start(home, durability).await?;
-            Ok((Backend::Containers(Box::new(containers)), addresses))
+            let (containers, addresses) = Containers::start(home, options.durability).await?;
+            Ok((Backend::Containers(Box::new(containers)), vec![addresses]))
         }
         Mode::External => {
             let addresses = external()?;
@@ -193,7 +214,7 @@ async fn start(home: &Home, mode: Mode, durability: Durability) -> Result<(Backe
             database::version(&addresses.database_url)
                 .await
                 .context("TOPUP_STACK_DATABASE_URL")?;
-            Ok((Backend::External, addresses))
+            Ok((Backend::External, vec![addresses]))
         }
     }
 }
@@ -241,8 +262,8 @@ async fn remove_space(addresses: &Addresses, name: &str) {
     }
 }
 
-fn announce(ready: &Ready) -> Result<()> {
-    let mut line = serde_json::to_string(ready).context("writing the ready line")?;
+fn say(what: &impl Serialize) -> Result<()> {
+    let mut line = serde_json::to_string(what).context("writing a line to the stack's user")?;
     line.push('\n');
     let mut out = std::io::stdout().lock();
     out.write_all(line.as_bytes())
@@ -250,22 +271,51 @@ fn announce(ready: &Ready) -> Result<()> {
         .context("telling the stack's user")
 }
 
-async fn serve(requests: &mut mpsc::Receiver<Request>, belongings: &mut Belongings) {
-    while let Some(request) = requests.recv().await {
+/// Does what it is told until there is nobody to tell it any more. Acts take their time beside all else; those that
+/// are under way at the end are given up.
+async fn serve(requests: &mut mpsc::Receiver<Request>, belongings: &mut Belongings, backend: &Backend) {
+    let mut under_way = JoinSet::new();
+    loop {
+        let request = tokio::select! {
+            request = requests.recv() => request,
+            Some(_) = under_way.join_next() => continue,
+        };
         match request {
-            Request::Guard { pid, started_ticks } => {
+            None => return,
+            Some(Request::Guard { pid, started_ticks }) => {
                 belongings.processes.insert(pid, started_ticks);
             }
-            Request::Release { pid } => {
+            Some(Request::Release { pid }) => {
                 belongings.processes.remove(&pid);
             }
-            Request::Space { name } => {
+            Some(Request::Space { name }) => {
                 belongings.spaces.insert(name);
             }
-            Request::Removed { name } => {
+            Some(Request::Removed { name }) => {
                 belongings.spaces.remove(&name);
             }
+            Some(Request::Do { number, wish }) => {
+                let native = backend.native();
+                under_way.spawn(async move {
+                    let said = match native {
+                        Some(native) => fulfil(&native, wish).await,
+                        None => Err(anyhow!(
+                            "only the servers of a native stack can be acted on (TOPUP_STACK)"
+                        )),
+                    };
+                    let said = said.map_err(|error| format!("{error:#}"));
+                    // Where nobody listens, the end of standard input is about to say so.
+                    let _ = say(&Answer { number, said });
+                });
+            }
         }
+    }
+}
+
+async fn fulfil(native: &Native, wish: Wish) -> Result<String> {
+    match wish {
+        Wish::Act { server, act } => native.act(server, act).await.map(|()| String::new()),
+        Wish::Rabbitmqctl { node, arguments } => native.rabbitmqctl(node, &arguments).await,
     }
 }
 

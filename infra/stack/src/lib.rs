@@ -2,10 +2,10 @@
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
-//! use topup_stack::{Durability, Fleet, FleetOptions, Options, Stack, build_workspace};
+//! use topup_stack::{Fleet, FleetOptions, Options, Stack, build_workspace};
 //!
 //! build_workspace()?;
-//! let stack = Stack::start(Options { name: "example".into(), durability: Durability::Fast }).await?;
+//! let stack = Stack::start(Options { name: "example".into(), ..Options::default() }).await?;
 //! let space = stack.space("first").await?;
 //! let mut fleet = Fleet::start(&space, FleetOptions::default()).await?;
 //! fleet.worker("sms-sent")?.kill9()?;
@@ -29,12 +29,14 @@
 //!
 //! Left out: TLS (all is on loopback), clusters, and keeping data from one start to the next.
 
+mod acts;
 mod addresses;
 mod containers;
 mod database;
 mod fleet;
 mod home;
 mod keeper;
+mod line;
 mod management;
 mod native;
 mod place;
@@ -43,6 +45,7 @@ mod space;
 mod stack;
 mod up;
 
+pub use acts::{Act, Server};
 pub use addresses::Addresses;
 pub use fleet::{Fleet, FleetOptions, WORKERS};
 pub use keeper::{Durability, Mode, keep};

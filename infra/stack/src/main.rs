@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
-use topup_stack::Durability;
+use topup_stack::{Durability, Mode, Options};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -27,6 +27,12 @@ enum Command {
         /// How careful it is with its data
         #[arg(long, value_enum, default_value = "full")]
         durability: Durability,
+        /// How many RabbitMQ nodes: 1, or 3 in a cluster
+        #[arg(long, default_value = "1")]
+        nodes: u8,
+        /// Where the servers come from, whatever TOPUP_STACK says
+        #[arg(long, value_enum)]
+        mode: Option<Mode>,
     },
     /// Own what `up` started
     #[command(hide = true)]
@@ -51,7 +57,20 @@ fn run(arguments: Arguments) -> Result<()> {
         match arguments.command {
             Command::Up => topup_stack::up().await,
             Command::Down => topup_stack::down().await,
-            Command::Keep { name, durability } => topup_stack::keep(&name, durability).await,
+            Command::Keep {
+                name,
+                durability,
+                nodes,
+                mode,
+            } => {
+                let options = Options {
+                    name,
+                    durability,
+                    nodes,
+                    mode,
+                };
+                topup_stack::keep(&options).await
+            }
             Command::Hold => topup_stack::hold().await,
         }
     });

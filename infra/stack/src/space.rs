@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::addresses::with_management_path;
+use crate::addresses::{with_hosts, with_management_path};
 use crate::stack::Stack;
 
 /// A fresh database and a fresh virtual host of the same name. They go with the stack at the latest.
@@ -36,6 +36,21 @@ impl Space {
     #[must_use]
     pub fn amqp_url(&self) -> &str {
         &self.amqp_url
+    }
+
+    /// The addresses of all nodes in one, as the fleet's setting takes it:
+    /// `amqp://user:password@host:1,host:2/vhost`. Of a single node it is [`Self::amqp_url`].
+    #[must_use]
+    pub fn amqp_hosts_url(&self) -> String {
+        with_hosts(&self.amqp_url, &self.stack.amqp_urls())
+    }
+
+    /// Makes the virtual host again, empty, after the broker lost it ([`Act::Wipe`](crate::Act::Wipe)).
+    ///
+    /// # Errors
+    /// The broker refused.
+    pub async fn make_again(&self) -> Result<()> {
+        self.stack.management()?.create_vhost(&self.name).await
     }
 
     /// The database's address.

@@ -1,31 +1,23 @@
 //! A running stack, as its user sees it.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::acts::{Act, Server};
 use crate::addresses::Addresses;
 use crate::database;
-use crate::keeper::{Durability, Mode, Ready, Request, started_ticks};
+use crate::keeper::{Durability, Mode, Ready, started_ticks};
+use crate::line::{Line, Request, Wish};
 use crate::management::Management;
-use crate::place;
 use crate::space::Space;
 
 /// Longest wait for a stack, installing packages or downloading images included.
 const START_TIMEOUT: Duration = Duration::from_secs(15 * 60);
-/// Longest wait for a keeper to stop everything.
-const STOP_TIMEOUT: Duration = Duration::from_secs(40);
-/// Pause between two looks whether it has.
-const STOP_POLL: Duration = Duration::from_millis(10);
 /// Longest name of a stack or a space, so that every name made from it fits everywhere.
 const NAME_CHARS: usize = 32;
 
@@ -36,6 +28,21 @@ pub struct Options {
     pub name: String,
     /// How careful it is with its data.
     pub durability: Durability,
+    /// How many RabbitMQ nodes: 1, or 3 in a cluster, natively alone.
+    pub nodes: u8,
+    /// Where the servers come from; `None`: where `TOPUP_STACK` says.
+    pub mode: Option<Mode>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            name: "unnamed".to_owned(),
+            durability: Durability::Fast,
+            nodes: 1,
+            mode: None,
+        }
+    }
 }
 
 /// What the servers say of themselves.
@@ -57,15 +64,8 @@ pub struct Stack {
 #[derive(Debug)]
 struct Inner {
     ready: Ready,
-    keeper: Keeper,
+    line: Line,
     spaces: AtomicU32,
-}
-
-/// The keeper's process; dropping it ends the stack.
-#[derive(Debug)]
-struct Keeper {
-    child: Mutex<Child>,
-    input: Mutex<Option<ChildStdin>>,
 }
 
 impl Stack {
@@ -76,16 +76,22 @@ impl Stack {
     /// The `stack` program has not been built, or the stack could not be started.
     pub async fn start(options: Options) -> Result<Self> {
         let name = plain(&options.name)?;
-        let (keeper, output) = Keeper::spawn(&name, options.durability)?;
-        let line = timeout(START_TIMEOUT, first_line(output))
+        let nodes = options.nodes.to_string();
+        let mut arguments = vec!["--name", &name, "--durability", options.durability.name()];
+        arguments.extend(["--nodes", &nodes]);
+        if let Some(mode) = options.mode {
+            arguments.extend(["--mode", mode.name()]);
+        }
+        let (line, first) = Line::open(&arguments)?;
+        let ready = timeout(START_TIMEOUT, first)
             .await
             .with_context(|| format!("the stack was not ready after {} s", START_TIMEOUT.as_secs()))?;
-        let line = line.context("the stack did not start; its keeper said why above")?;
-        let ready: Ready = serde_json::from_str(&line).context("reading the keeper's ready line")?;
+        let ready = ready.context("the stack did not start; its keeper said why above")?;
+        let ready: Ready = serde_json::from_str(&ready).context("reading the keeper's ready line")?;
         Ok(Self {
             inner: Arc::new(Inner {
                 ready,
-                keeper,
+                line,
                 spaces: AtomicU32::new(0),
             }),
         })
@@ -200,21 +206,56 @@ impl Stack {
         self.tell(&Request::Release { pid })
     }
 
-    fn tell(&self, request: &Request) -> Result<()> {
-        let mut line = serde_json::to_string(request).context("writing to the keeper")?;
-        line.push('\n');
-        let mut input = self
-            .inner
-            .keeper
-            .input
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match input.as_mut() {
-            Some(input) => input
-                .write_all(line.as_bytes())
-                .context("the stack's keeper is gone"),
-            None => Ok(()),
+    /// Does something to one of its servers, and returns when that is done; of several at once, those on the same
+    /// server wait for each other. The stack is kept whatever becomes of its servers.
+    ///
+    /// # Errors
+    /// It could not be done; always so where [`Self::has_acts`] is false.
+    pub async fn act(&self, server: Server, act: Act) -> Result<()> {
+        let done = self.inner.line.ask(Wish::Act { server, act }).await;
+        done.map(drop).with_context(|| format!("{act:?} of {server:?}"))
+    }
+
+    /// Whether its servers can be acted on: those of a native stack.
+    #[must_use]
+    pub fn has_acts(&self) -> bool {
+        match self.mode() {
+            Mode::Native => true,
+            Mode::Containers | Mode::External => false,
         }
+    }
+
+    /// Runs RabbitMQ's own command on a node, and returns what it printed. It takes a second or two.
+    ///
+    /// # Errors
+    /// It ended with another status than 0, or not in time; always so where [`Self::has_acts`] is false.
+    pub async fn rabbitmqctl(&self, node: u8, arguments: &[&str]) -> Result<String> {
+        let wish = Wish::Rabbitmqctl {
+            node,
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+        };
+        let said = self.inner.line.ask(wish).await;
+        said.with_context(|| format!("rabbitmqctl {} on node {node}", arguments.join(" ")))
+    }
+
+    /// The address of each RabbitMQ node, without a virtual host.
+    #[must_use]
+    pub fn amqp_urls(&self) -> Vec<String> {
+        let nodes = self.inner.ready.nodes.iter();
+        nodes.map(|node| node.amqp_url.clone()).collect()
+    }
+
+    /// A client of one node's management interface, for when node 0 is away.
+    ///
+    /// # Errors
+    /// There is no such node, or its address is no URL.
+    pub fn management_of(&self, node: u8) -> Result<Management> {
+        let node = self.inner.ready.nodes.get(usize::from(node));
+        Management::new(node.context("there is no such node")?)
+    }
+
+    fn tell(&self, request: &Request) -> Result<()> {
+        self.inner.line.tell(request)
     }
 
     /// Stops the stack (if this is its last clone) without blocking the caller's thread.
@@ -222,69 +263,6 @@ impl Stack {
         // A panic while stopping has been reported by the thread itself.
         let _ = tokio::task::spawn_blocking(move || drop(self)).await;
     }
-}
-
-impl Keeper {
-    fn spawn(name: &str, durability: Durability) -> Result<(Self, ChildStdout)> {
-        let mut child = Command::new(place::program("stack")?)
-            .args(["keep", "--name", name, "--durability", durability.name()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // A Ctrl-C at the terminal is for the stack's user, whose end then ends the stack.
-            .process_group(0)
-            .spawn()
-            .context("starting the stack's keeper")?;
-        let output = child.stdout.take().context("listening to the stack's keeper")?;
-        let input = child.stdin.take();
-        Ok((
-            Self {
-                child: Mutex::new(child),
-                input: Mutex::new(input),
-            },
-            output,
-        ))
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        drop(
-            self.input
-                .get_mut()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
-        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let until = Instant::now() + STOP_TIMEOUT;
-        while Instant::now() < until {
-            match child.try_wait() {
-                Ok(None) => thread::sleep(STOP_POLL),
-                Ok(Some(_)) | Err(_) => return,
-            }
-        }
-        eprintln!(
-            "stack: its keeper did not stop after {} s and is killed",
-            STOP_TIMEOUT.as_secs()
-        );
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-}
-
-/// The first line of a process's output; `None` where it ends without one.
-async fn first_line(output: ChildStdout) -> Option<String> {
-    let (sender, receiver) = oneshot::channel();
-    thread::spawn(move || {
-        let mut line = String::new();
-        if BufReader::new(output)
-            .read_line(&mut line)
-            .is_ok_and(|length| length > 0)
-        {
-            // Nobody waits any longer: then nobody needs it.
-            let _ = sender.send(line);
-        }
-    });
-    receiver.await.ok()
 }
 
 /// A name of lower-case letters, digits and dashes.

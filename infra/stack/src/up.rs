@@ -241,6 +241,7 @@ async fn start() -> Result<(Stack, Fleet)> {
     let stack = Stack::start(Options {
         name: NAME.to_owned(),
         durability: Durability::Full,
+        ..Options::default()
     })
     .await?;
     let space = stack.space(NAME).await?;

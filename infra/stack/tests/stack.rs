@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use topup_stack::{Durability, Options, Space, Stack};
+use topup_stack::{Options, Space, Stack};
 
 const SOON: Duration = Duration::from_secs(15);
 /// Packages may have to be installed first.
@@ -16,7 +16,7 @@ const LONGEST_START: Duration = Duration::from_secs(600);
 async fn stack(name: &str) -> Stack {
     let options = Options {
         name: name.to_owned(),
-        durability: Durability::Fast,
+        ..Options::default()
     };
     Stack::start(options).await.expect("a stack")
 }

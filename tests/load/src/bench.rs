@@ -63,6 +63,7 @@ impl Bench {
         let stack = Stack::start(Options {
             name: "load".to_owned(),
             durability: Durability::Full,
+            ..Options::default()
         })
         .await?;
         eprintln!("load: starting the fleet");

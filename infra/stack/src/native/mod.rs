@@ -16,13 +16,15 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use tokio::process::Command;
 
+use crate::acts::{Act, Server};
 use crate::addresses::Addresses;
 use crate::home::Home;
-use crate::keeper::Durability;
+use crate::stack::Options;
 
 pub(crate) use postgres::{USER as POSTGRES_USER, shared_settings as postgres_settings};
 pub(crate) use rabbitmq::{ENABLED_PLUGINS as RABBITMQ_PLUGINS, shared_settings as rabbitmq_settings};
@@ -44,7 +46,8 @@ pub(crate) struct Native {
 
 impl Native {
     /// Installs what is missing, then starts both at once.
-    pub(crate) async fn start(home: &Home, durability: Durability) -> Result<(Self, Addresses)> {
+    pub(crate) async fn start(home: &Home, options: &Options) -> Result<(Self, Vec<Addresses>)> {
+        let durability = options.durability;
         let programs = install::ensure_programs().await?;
         let (rabbitmq, postgres) = tokio::try_join!(
             again(|attempt| rabbitmq::Rabbitmq::start(home, durability, attempt)),
@@ -56,12 +59,24 @@ impl Native {
             prometheus_url: Some(rabbitmq.prometheus_url()),
             database_url: postgres.database_url(),
         };
-        Ok((Self { rabbitmq, postgres }, addresses))
+        Ok((Self { rabbitmq, postgres }, vec![addresses]))
+    }
+
+    /// Does something to one of the servers.
+    pub(crate) async fn act(&self, server: Server, act: Act) -> Result<()> {
+        anyhow::bail!("{act:?} of {server:?} is not known yet")
+    }
+
+    /// Runs RabbitMQ's own command.
+    pub(crate) async fn rabbitmqctl(&self, node: u8, arguments: &[String]) -> Result<String> {
+        anyhow::bail!("rabbitmqctl {arguments:?} on node {node} is not known yet")
     }
 
     /// Stops both; their data is of no use to anybody afterwards.
-    pub(crate) async fn stop(self) {
-        tokio::join!(self.rabbitmq.stop(), self.postgres.stop());
+    pub(crate) async fn stop(self: Arc<Self>) {
+        if let Some(native) = Arc::into_inner(self) {
+            tokio::join!(native.rabbitmq.stop(), native.postgres.stop());
+        }
     }
 }
 
