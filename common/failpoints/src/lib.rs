@@ -33,6 +33,8 @@ pub enum Point {
     ChargeSent,
     /// The gateway's answer to a charge is understood, and written down nowhere.
     ChargeAnswered,
+    /// A carrier has taken a notice; nothing of that is written down.
+    NoticeTaken,
     /// What a message brought about is committed; nothing that follows from it was handed on.
     ResultCommitted,
     /// A message is written to the broker, and not confirmed.
@@ -47,12 +49,13 @@ pub enum Point {
 
 impl Point {
     /// All of them, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Received,
         Self::RowWritten,
         Self::IntentCommitted,
         Self::ChargeSent,
         Self::ChargeAnswered,
+        Self::NoticeTaken,
         Self::ResultCommitted,
         Self::Published,
         Self::Confirmed,
@@ -69,6 +72,7 @@ impl Point {
             Self::IntentCommitted => "intent-committed",
             Self::ChargeSent => "charge-sent",
             Self::ChargeAnswered => "charge-answered",
+            Self::NoticeTaken => "notice-taken",
             Self::ResultCommitted => "result-committed",
             Self::Published => "published",
             Self::Confirmed => "confirmed",

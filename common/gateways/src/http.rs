@@ -8,6 +8,7 @@ use crate::words;
 use reqwest::{Client, StatusCode, Url, header::HeaderMap};
 use std::net::IpAddr;
 use std::time::Duration;
+use topup_failpoints::{Point, reach};
 
 /// Largest answer that is read, in bytes. Real ones are a few thousand.
 const ANSWER_MAX_BYTES: usize = 256 * 1024;
@@ -127,9 +128,20 @@ pub(crate) async fn exchange(request: reqwest::RequestBuilder) -> Exchange {
     exchange_up_to(request, ANSWER_MAX_BYTES).await
 }
 
+/// The same for a charge, which a test can have its process killed in the middle of.
+pub(crate) async fn exchange_charge(request: reqwest::RequestBuilder) -> Exchange {
+    let sent = request.send().await;
+    reach(Point::ChargeSent);
+    read(sent, ANSWER_MAX_BYTES).await
+}
+
 /// Sends `request` once and reads the whole answer, up to `max_bytes`.
 pub(crate) async fn exchange_up_to(request: reqwest::RequestBuilder, max_bytes: usize) -> Exchange {
-    let mut response = match request.send().await {
+    read(request.send().await, max_bytes).await
+}
+
+async fn read(sent: reqwest::Result<reqwest::Response>, max_bytes: usize) -> Exchange {
+    let mut response = match sent {
         Ok(response) => response,
         Err(e) if e.is_connect() || e.is_builder() => {
             return Exchange::NotSent(words::chain(&e.without_url()));

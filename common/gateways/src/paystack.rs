@@ -104,7 +104,8 @@ impl Paystack {
 
     pub(crate) async fn charge_authorization(&self, request: &ChargeRequest<'_>) -> Charged {
         let body = charge::Body::of(request);
-        let exchange = self.post("transaction/charge_authorization", &body).await;
+        let call = self.call(Method::POST, "transaction/charge_authorization");
+        let exchange = http::exchange_charge(call.json(&body)).await;
         charge::read(exchange, request, self.mode, Timestamp::now())
     }
 

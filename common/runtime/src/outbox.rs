@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
+use topup_failpoints::{Point, reach};
 use topup_store::{OutboxMessage, Store};
 use tracing::{debug, warn};
 
@@ -153,8 +154,9 @@ async fn remove_confirmed(store: Store, mut confirmed: mpsc::UnboundedReceiver<(
 }
 
 async fn remove(store: &Store, ids: &[i64]) {
-    if let Err(error) = store.outbox_remove(ids).await {
+    match store.outbox_remove(ids).await {
+        Ok(()) => reach(Point::OutboxRemoved),
         // Published again by the sweeper, which is a repeat and no harm.
-        warn!(rows = ids.len(), %error, "published rows could not be removed from the outbox");
+        Err(error) => warn!(rows = ids.len(), %error, "published rows could not be removed from the outbox"),
     }
 }

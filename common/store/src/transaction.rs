@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
+use topup_failpoints::{Point, reach};
 
 /// How often a transaction is tried where deadlocks or serialization failures end it.
 const ATTEMPTS_MAX: u32 = 8;
@@ -134,7 +135,10 @@ impl Store {
                 unreachable!("the work is over, and it kept no handle of its transaction")
             };
             let outcome = match outcome {
-                Ok(value) => tx.end("COMMIT").await.map(|()| value),
+                Ok(value) => {
+                    reach(Point::RowWritten);
+                    tx.end("COMMIT").await.map(|()| value)
+                }
                 Err(error) => {
                     // Where not even this goes through, the connection is closed, which rolls back as well.
                     let _closed_otherwise = tx.end("ROLLBACK").await;

@@ -27,6 +27,7 @@ use futures_util::StreamExt as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use topup_failpoints::{Point, reach};
 use topup_gateways::payment::{PaymentGateway, Webhook};
 use topup_rules::message::PaymentResult;
 use topup_runtime::Outgoing;
@@ -201,7 +202,10 @@ impl Edge {
             Err(_late) => return Outcome::Slow,
         };
         match self.gateway.read_webhook(&raw, Some(signature)) {
-            Webhook::Result(result) => self.publish(&result).await,
+            Webhook::Result(result) => {
+                reach(Point::Received);
+                self.publish(&result).await
+            }
             Webhook::Ignored { event } => {
                 ignored(&event);
                 Outcome::Ignored

@@ -8,6 +8,7 @@
 mod carriers;
 
 use carriers::Carriers;
+use topup_failpoints::{Point, reach};
 use topup_gateways::sent::Sent;
 use topup_gateways::texts::{Rendered, TextError, Texts};
 use topup_rules::message::{Channel, Notification, Template};
@@ -141,6 +142,7 @@ impl Handler for NotificationsHandler {
         count(&notice, &sent);
         match sent {
             Sent::Accepted { provider_id } => {
+                reach(Point::NoticeTaken);
                 self.store
                     .notice_sent(
                         message.account_id,
@@ -148,6 +150,7 @@ impl Handler for NotificationsHandler {
                         provider_id.as_deref().unwrap_or("accepted"),
                     )
                     .await?;
+                reach(Point::ResultCommitted);
                 Ok(Outcome::Done)
             }
             Sent::Refused { reason } => self.park(message, reason).await,

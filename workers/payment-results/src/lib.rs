@@ -5,6 +5,7 @@
 //! was given back. The same result may come any number of times, and results in any order; one that has come before
 //! what it builds on is tried again. Deliberately absent: calls to the gateway.
 
+use topup_failpoints::{Point, reach};
 use topup_rules::message::PaymentResult;
 use topup_rules::topup::PaymentState;
 use topup_runtime::{Failure, Handler, Meta, Outbox, Outcome, Process};
@@ -48,6 +49,7 @@ impl Handler for PaymentResultsHandler {
 
     async fn handle(&self, result: &PaymentResult, _meta: &Meta) -> Result<Outcome, Failure> {
         let settled = self.store.settle_payment(result, &self.policy).await?;
+        reach(Point::ResultCommitted);
         metrics::counter!("topup_payments_settled_total", "outcome" => label(&settled)).increment(1);
         let reference = result.reference.as_str();
         let source = result.source.as_str();

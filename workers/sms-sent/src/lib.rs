@@ -5,6 +5,7 @@
 //! look at balances or settings (the rules, on locked rows), and waiting for what a batch caused to be
 //! published (the outbox has it safe).
 
+use topup_failpoints::{Point, reach};
 use topup_rules::message::SmsSent;
 use topup_rules::sends::OpenWindow;
 use topup_runtime::{BatchHandler, Failure, Meta, Outbox, Outcome, Process};
@@ -49,6 +50,7 @@ impl BatchHandler for SmsSentHandler {
             })
             .collect();
         let recorded = self.store.record_sends(&sends, &self.window).await?;
+        reach(Point::ResultCommitted);
         count(&recorded);
         self.outbox.send(recorded.outbox);
         Ok(recorded.outcomes.into_iter().map(outcome).collect())

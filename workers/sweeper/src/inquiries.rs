@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
+use topup_failpoints::{Point, reach};
 use topup_gateways::payment::{PaymentGateway, Verified};
 use topup_rules::ids::Reference;
 use topup_rules::inquiries::{AfterInquiry, InquiryPolicy, Told};
@@ -139,6 +140,7 @@ impl Asker {
             .await;
         match recorded {
             Ok((after, outbox)) => {
+                reach(Point::ResultCommitted);
                 self.process.outbox.send(outbox);
                 tell(&inquired, &end, after.as_ref());
             }

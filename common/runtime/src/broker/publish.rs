@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
+use topup_failpoints::{Point, reach};
 use tracing::{info, warn};
 
 /// How often a session looks whether its connection still stands, beside being told.
@@ -188,13 +189,17 @@ impl Inner {
         };
         let properties = message.properties(self.worker, now);
         let confirmed = async {
-            channel
+            let written = channel
                 .basic_publish(exchange, routing_key, options, &message.body, properties)
-                .await?
-                .await
+                .await?;
+            reach(Point::Published);
+            written.await
         };
         match timeout_at(deadline, confirmed).await {
-            Ok(Ok(Confirmation::Ack(None))) => Ok(()),
+            Ok(Ok(Confirmation::Ack(None))) => {
+                reach(Point::Confirmed);
+                Ok(())
+            }
             Ok(Ok(Confirmation::Ack(Some(_returned)) | Confirmation::Nack(Some(_returned)))) => {
                 self.missing.notify_one();
                 Err(PublishError::Unroutable { queue: queue() })

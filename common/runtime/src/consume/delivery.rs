@@ -5,6 +5,7 @@ use crate::broker::{Outgoing, Parked, delay, headers};
 use jiff::Timestamp;
 use lapin::Acker;
 use lapin::message::Delivery;
+use topup_failpoints::{Point, reach};
 use topup_rules::message::{Message, Unreadable, parse};
 
 /// Longest `app_id` that is carried on, in bytes.
@@ -26,6 +27,7 @@ pub(super) struct Received {
 
 impl Received {
     pub(super) fn new(delivery: Delivery) -> Self {
+        reach(Point::Received);
         let properties = &delivery.properties;
         let none = lapin::types::FieldTable::default();
         let table = properties.headers().as_ref().unwrap_or(&none);

@@ -21,6 +21,7 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
+use topup_failpoints::{Point, reach};
 use tracing::{debug, error, info, warn};
 
 /// How long writing an acknowledgement may take.
@@ -80,7 +81,7 @@ impl Stop {
             () = tokio::time::sleep(ACKNOWLEDGE_TIMEOUT) => Ok(false),
         };
         match acknowledged {
-            Ok(true) => {}
+            Ok(true) => reach(Point::Acknowledged),
             Ok(false) => debug!("the session ended before the acknowledgement: the message comes again"),
             Err(error) => warn!(%error, "not acknowledged: the message comes again"),
         }

@@ -13,7 +13,7 @@ use crate::broker::Publisher;
 use crate::consume::chain;
 use crate::health::Health;
 use crate::outbox::Outbox;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Mode, Settings, SettingsError};
 use crate::telemetry;
 use frame::{Beginning, Frame};
 use secrecy::ExposeSecret as _;
@@ -86,6 +86,9 @@ fn from_start_to_end(
         Ok(metrics) => metrics,
         Err(wrong) => return refuse(name, &wrong),
     };
+    if let Err(refused) = tell_failpoint(settings.mode) {
+        return refuse(name, &refused);
+    }
     // The one TLS implementation's one provider. An error says that it is installed already.
     let _already = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -113,6 +116,20 @@ fn from_start_to_end(
                 ExitCode::from(EXIT_FAILED)
             }
         },
+    }
+}
+
+/// A process that is to be killed by a test says so, and serves nobody else.
+fn tell_failpoint(mode: Mode) -> Result<(), String> {
+    let told =
+        topup_failpoints::told().map_err(|wrong| format!("{}: {wrong}", topup_failpoints::VARIABLE))?;
+    match (told, mode) {
+        (None, Mode::Production | Mode::Development) => Ok(()),
+        (Some(_), Mode::Production) => Err(format!("{} is for tests alone", topup_failpoints::VARIABLE)),
+        (Some(failpoint), Mode::Development) => {
+            warn!(%failpoint, "built for tests: to be killed at a point");
+            Ok(())
+        }
     }
 }
 
