@@ -9,6 +9,18 @@ pub enum StoreError {
     /// No connection could be had from the pool.
     #[error("no database connection: {0}")]
     Pool(#[from] deadpool_postgres::PoolError),
+    /// No connection of the pool became free, and gave a sign of life, in time.
+    #[error("no database connection: none within {after_s} s")]
+    NoClient {
+        /// How long was waited.
+        after_s: u64,
+    },
+    /// A statement was sent and nothing came back, not even that it took too long. Its outcome is not known.
+    #[error("database: no answer for {after_s} s")]
+    Silent {
+        /// How long was waited.
+        after_s: u64,
+    },
     /// PostgreSQL refused a statement, or went away during it.
     #[error("{}", postgres_text(.0))]
     Postgres(#[from] tokio_postgres::Error),
@@ -43,10 +55,18 @@ impl StoreError {
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Pool(_) | Self::Contended { .. } => true,
+            Self::Pool(_) | Self::NoClient { .. } | Self::Silent { .. } | Self::Contended { .. } => true,
             Self::Postgres(error) => is_outage(error),
             Self::Settings(_) | Self::Migration(_) | Self::Unreadable { .. } | Self::Message(_) => false,
         }
+    }
+
+    /// The server ended a statement that took too long, or waited too long for a lock; nothing is changed. Once it is
+    /// the database's trouble, and the same may be tried again; time and again it may be what was asked for.
+    #[must_use]
+    pub fn is_too_slow(&self) -> bool {
+        self.sql_state()
+            .is_some_and(|state| *state == SqlState::QUERY_CANCELED || *state == SqlState::LOCK_NOT_AVAILABLE)
     }
 
     /// A deadlock or serialization failure: the whole transaction may be tried again at once.
@@ -71,6 +91,8 @@ impl StoreError {
         match self {
             Self::Postgres(error) => error.code(),
             Self::Pool(_)
+            | Self::NoClient { .. }
+            | Self::Silent { .. }
             | Self::Settings(_)
             | Self::Migration(_)
             | Self::Unreadable { .. }
@@ -82,17 +104,27 @@ impl StoreError {
 
 /// Classes of SQL states that say nothing of the statement: connection, resources, operator intervention, system.
 const OUTAGE_CLASSES: [&str; 4] = ["08", "53", "57", "58"];
+/// Single states that say nothing of it either: the schema is not there yet, or not open to us; a standby; a session
+/// that was ended for having slept; others at the same rows.
+const OUTAGES: [SqlState; 7] = [
+    SqlState::UNDEFINED_TABLE,
+    SqlState::UNDEFINED_COLUMN,
+    SqlState::INSUFFICIENT_PRIVILEGE,
+    SqlState::READ_ONLY_SQL_TRANSACTION,
+    SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+    SqlState::T_R_SERIALIZATION_FAILURE,
+    SqlState::T_R_DEADLOCK_DETECTED,
+];
 
 fn is_outage(error: &tokio_postgres::Error) -> bool {
     if error.is_closed() || error.source().is_some_and(|s| s.is::<std::io::Error>()) {
         return true;
     }
     error.code().is_some_and(|state| {
-        OUTAGE_CLASSES.contains(&state.code().get(..2).unwrap_or_default())
-            || *state == SqlState::READ_ONLY_SQL_TRANSACTION
-            || *state == SqlState::T_R_SERIALIZATION_FAILURE
-            || *state == SqlState::T_R_DEADLOCK_DETECTED
-            || *state == SqlState::LOCK_NOT_AVAILABLE
+        // In the class of the operator's interventions, and yet no outage: see `StoreError::is_too_slow`.
+        *state != SqlState::QUERY_CANCELED
+            && (OUTAGES.contains(state)
+                || OUTAGE_CLASSES.contains(&state.code().get(..2).unwrap_or_default()))
     }) || lacks_partition(error)
 }
 

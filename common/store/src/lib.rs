@@ -5,7 +5,7 @@
 //!
 //! | what | where |
 //! | --- | --- |
-//! | connections, transactions, the schema | `pool`, `transaction`, `migrate` |
+//! | connections, transactions, the schema | `pool`, `client`, `transaction`, `migrate` |
 //! | a batch of sends: debits, holds used, triggers, notices | `sends` |
 //! | a top-up wakes; the gateway's answer; settlement | `topups`, `settle` |
 //! | credits bought by hand, begun | `purchases` |
@@ -33,6 +33,7 @@ mod accounts;
 mod adjust;
 mod audit;
 mod cards;
+mod client;
 mod delivery;
 mod error;
 mod holds;

@@ -21,7 +21,7 @@ impl Store {
             .execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK])
             .await?;
         let outcome = embedded::migrations::runner()
-            .run_async(&mut **client as &mut tokio_postgres::Client)
+            .run_async(client.raw())
             .await;
         client
             .execute("SELECT pg_advisory_unlock($1)", &[&MIGRATION_LOCK])

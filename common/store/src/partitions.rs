@@ -3,9 +3,9 @@
 //! A day is a UTC day of keys. Its partition is named after it, `ledger_2026_11_22`. A closed day's table is
 //! detached and kept under that name; deleting or archiving it is left to people.
 
+use crate::client::Client;
 use crate::transaction::Tx;
 use crate::{Store, StoreError};
-use deadpool_postgres::{ClientWrapper, Object};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -99,7 +99,8 @@ impl Store {
     /// The database's; what is done stays done, and the rest is taken up by the next run.
     pub async fn close_days(&self, window: &OpenWindow) -> Result<Vec<Date>, StoreError> {
         // A connection of its own: its end, however it comes, releases the session's lock.
-        let client = Object::take(self.client().await?);
+        let client = self.client().await?;
+        client.close_after_use();
         let alone: bool = client
             .query_one("SELECT pg_try_advisory_lock($1)", &[&CLOSING_LOCK])
             .await?
@@ -278,7 +279,7 @@ async fn carry_forward(tx: &Tx, day: Date) -> Result<(), StoreError> {
 }
 
 /// Detaches what is closed. Outside a transaction, as CONCURRENTLY wants it: no sender waits.
-async fn detach_closed(client: &ClientWrapper) -> Result<(), StoreError> {
+async fn detach_closed(client: &Client) -> Result<(), StoreError> {
     let attached: BTreeMap<Date, Attached> = client
         .query(PARTITIONS, &[])
         .await?

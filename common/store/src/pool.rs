@@ -1,7 +1,8 @@
 //! Connections: pooled, encrypted where the server can, and bounded.
 
 use crate::StoreError;
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use crate::client::Client;
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use jiff::Timestamp;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -10,12 +11,24 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// How long a connection attempt may take.
+/// How long reaching a host may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a caller waits for a free connection.
-const POOL_WAIT_MAX: Duration = Duration::from_secs(10);
-/// How long a peer that went away unnoticed is believed in, before the kernel asks.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+/// How long a caller waits for a connection, made ready for use: for a free one, and for its sign of life.
+const CLIENT_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a connection of the pool may take to give that sign.
+const RECYCLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a peer that went away unnoticed is believed in: what is sent and never acknowledged, and a silence that
+/// is never broken.
+const PEER_GONE: Duration = Duration::from_secs(10);
+/// Between the kernel's questions to a silent peer.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+/// Its questions without an answer, at most.
+const KEEPALIVE_RETRIES: u32 = 2;
+/// How much longer than the server gives a statement its answer may take. No longer than the statement itself, though.
+const ANSWER_GRACE: Duration = Duration::from_secs(5);
+/// A statement that waits longer for a lock is ended by the server. Whoever holds one for so long is stuck, or a
+/// person; all others of a batch are to go on without it.
+const LOCK_TIMEOUT_S: u32 = 10;
 
 /// How to reach the database.
 #[derive(Debug, Clone)]
@@ -36,6 +49,8 @@ pub struct StoreOptions {
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
+    /// How long the answer to a statement may take; `None`: for ever.
+    patience: Option<Duration>,
 }
 
 impl std::fmt::Debug for Store {
@@ -58,8 +73,10 @@ impl Store {
             .map_err(|e: tokio_postgres::Error| StoreError::Settings(describe(&e)))?;
         config.application_name(&options.application_name);
         config.connect_timeout(CONNECT_TIMEOUT);
-        config.keepalives_idle(KEEPALIVE_IDLE);
-        config.tcp_user_timeout(KEEPALIVE_IDLE);
+        config.keepalives_idle(PEER_GONE);
+        config.keepalives_interval(KEEPALIVE_INTERVAL);
+        config.keepalives_retries(KEEPALIVE_RETRIES);
+        config.tcp_user_timeout(PEER_GONE);
         // A standby that was not promoted yet must not be written to.
         config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
 
@@ -79,14 +96,12 @@ impl Store {
             },
         );
         let session = format!(
-            "SET statement_timeout = '{}s'; SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '30s'",
+            "SET statement_timeout = '{}s'; SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '{LOCK_TIMEOUT_S}s'",
             options.statement_timeout_s
         );
         let pool = Pool::builder(manager)
             .max_size(options.connections_max)
-            .wait_timeout(Some(POOL_WAIT_MAX))
-            .create_timeout(Some(CONNECT_TIMEOUT * 2))
-            .recycle_timeout(Some(CONNECT_TIMEOUT))
+            .recycle_timeout(Some(RECYCLE_TIMEOUT))
             .runtime(Runtime::Tokio1)
             .post_create(Hook::async_fn(move |client, _| {
                 let session = session.clone();
@@ -94,12 +109,24 @@ impl Store {
             }))
             .build()
             .map_err(|e| StoreError::Settings(e.to_string()))?;
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            patience: patience(options.statement_timeout_s),
+        })
     }
 
-    /// A connection of the pool.
-    pub(crate) async fn client(&self) -> Result<Object, StoreError> {
-        Ok(self.pool.get().await?)
+    /// A connection of the pool, which has just shown that it lives.
+    pub(crate) async fn client(&self) -> Result<Client, StoreError> {
+        match tokio::time::timeout(CLIENT_WAIT_MAX, self.pool.get()).await {
+            Ok(object) => Ok(Client::new(object?, self.patience)),
+            Err(_elapsed) => {
+                // Whichever lie idle would each have to be waited for, and a new one costs little.
+                self.pool.retain(|_, _| false);
+                Err(StoreError::NoClient {
+                    after_s: CLIENT_WAIT_MAX.as_secs(),
+                })
+            }
+        }
     }
 
     /// Asks the database for a sign of life.
@@ -107,8 +134,7 @@ impl Store {
     /// # Errors
     /// The database's.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.client().await?.simple_query("SELECT 1").await?;
-        Ok(())
+        self.client().await?.batch_execute("SELECT 1").await
     }
 
     /// The database's clock: the one that rules count by.
@@ -130,6 +156,12 @@ impl Store {
         let status = self.pool.status();
         (status.size.saturating_sub(status.available), status.size)
     }
+}
+
+/// A little longer than the server gives a statement.
+fn patience(statement_timeout_s: u32) -> Option<Duration> {
+    let at_server = Duration::from_secs(statement_timeout_s.into());
+    (statement_timeout_s > 0).then(|| at_server + at_server.min(ANSWER_GRACE))
 }
 
 fn roots(options: &StoreOptions) -> Result<RootCertStore, StoreError> {

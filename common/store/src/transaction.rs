@@ -1,16 +1,12 @@
 //! One transaction, tried again whole where others were changing the same rows.
 
+use crate::client::Client;
 use crate::{Store, StoreError};
-use deadpool_postgres::Object;
-use futures_util::SinkExt as _;
 use jiff::Timestamp;
-use std::io::Cursor;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
-use topup_failpoints::{Point, reach};
 
 /// How often a transaction is tried where deadlocks or serialization failures end it.
 const ATTEMPTS_MAX: u32 = 8;
@@ -21,24 +17,24 @@ const PAUSE_MS: u64 = 2;
 /// between BEGIN and COMMIT, because the COMMIT of an aborted transaction reports success and is a ROLLBACK.
 ///
 /// Dropped in the middle, it closes its connection rather than give it back with a transaction open.
-pub(crate) struct Tx(Option<Object>);
+pub(crate) struct Tx(Client);
 
 impl Tx {
-    async fn begin(client: Object, how: &str) -> Result<Self, StoreError> {
-        let tx = Self(Some(client));
-        tx.batch_execute(how).await?;
-        Ok(tx)
+    async fn begin(client: Client, how: &str) -> Result<Self, StoreError> {
+        client.close_after_use();
+        client.batch_execute(how).await?;
+        Ok(Self(client))
     }
 
     /// Ends it with `how`, and gives the connection back.
-    async fn end(mut self, how: &str) -> Result<(), StoreError> {
-        self.batch_execute(how).await?;
-        drop(self.0.take());
+    async fn end(self, how: &str) -> Result<(), StoreError> {
+        self.0.batch_execute(how).await?;
+        self.0.keep_after_use();
         Ok(())
     }
 
     pub(crate) async fn prepare(&self, sql: &str) -> Result<Statement, StoreError> {
-        Ok(self.prepare_cached(sql).await?)
+        self.0.prepare_cached(sql).await
     }
 
     pub(crate) async fn query(
@@ -47,7 +43,7 @@ impl Tx {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
         let statement = self.prepare(sql).await?;
-        Ok(self.deref().query(&statement, params).await?)
+        self.0.query(&statement, params).await
     }
 
     pub(crate) async fn query_opt(
@@ -56,7 +52,7 @@ impl Tx {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, StoreError> {
         let statement = self.prepare(sql).await?;
-        Ok(self.deref().query_opt(&statement, params).await?)
+        self.0.query_opt(&statement, params).await
     }
 
     pub(crate) async fn query_one(
@@ -65,45 +61,24 @@ impl Tx {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Row, StoreError> {
         let statement = self.prepare(sql).await?;
-        Ok(self.deref().query_one(&statement, params).await?)
+        self.0.query_one(&statement, params).await
     }
 
     /// Rows changed.
     pub(crate) async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, StoreError> {
         let statement = self.prepare(sql).await?;
-        Ok(self.deref().execute(&statement, params).await?)
+        self.0.execute(&statement, params).await
     }
 
     /// A COPY into a table, its data in one piece.
     pub(crate) async fn copy(&self, sql: &str, data: Vec<u8>) -> Result<(), StoreError> {
         let statement = self.prepare(sql).await?;
-        let mut sink = std::pin::pin!(self.copy_in(&statement).await?);
-        sink.send(Cursor::new(data)).await?;
-        sink.finish().await?;
-        Ok(())
+        self.0.copy(&statement, data).await
     }
 
     /// The database's clock, now: `now()` would be the transaction's start and lag behind a wait for a lock.
     pub(crate) async fn clock(&self) -> Result<Timestamp, StoreError> {
         Ok(self.query_one("SELECT clock_timestamp()", &[]).await?.get(0))
-    }
-}
-
-impl Deref for Tx {
-    type Target = deadpool_postgres::ClientWrapper;
-
-    fn deref(&self) -> &Self::Target {
-        self.0
-            .as_ref()
-            .expect("a transaction has its connection until it ends")
-    }
-}
-
-impl Drop for Tx {
-    fn drop(&mut self) {
-        if let Some(client) = self.0.take() {
-            drop(Object::take(client));
-        }
     }
 }
 
@@ -136,9 +111,10 @@ impl Store {
             };
             let outcome = match outcome {
                 Ok(value) => {
-                    reach(Point::RowWritten);
                     tx.end("COMMIT").await.map(|()| value)
                 }
+                // Nobody listens there; the connection is closed, which rolls back.
+                Err(error @ StoreError::Silent { .. }) => Err(error),
                 Err(error) => {
                     // Where not even this goes through, the connection is closed, which rolls back as well.
                     let _closed_otherwise = tx.end("ROLLBACK").await;

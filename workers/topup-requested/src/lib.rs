@@ -12,7 +12,6 @@ mod policy;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use std::time::Duration;
-use topup_failpoints::{Point, reach};
 use topup_gateways::payment::{ChargeRequest, Charged, PaymentGateway};
 use topup_rules::ids::WalletKey;
 use topup_rules::message::TopupRequested;
@@ -57,7 +56,6 @@ impl TopupRequestedHandler {
 
     /// C5: the intent is committed; nothing is open. Whatever comes of the call is written down, then published.
     async fn charge(&self, intent: &ChargeIntent) -> Result<Outcome, Failure> {
-        reach(Point::IntentCommitted);
         let call = GatewayCall {
             started_at: Timestamp::now(),
         };
@@ -75,16 +73,13 @@ impl TopupRequestedHandler {
                 ],
             })
             .await;
-        reach(Point::ChargeAnswered);
         metrics::counter!("topup_charges_total", "outcome" => label(&charged)).increment(1);
         let line = LineEnd {
             end: charged.call_end(),
             policy: self.policy.line,
         };
         let answer = self.answer(intent, charged);
-        let outbox = self.record(intent, call, &answer, line).await?;
-        reach(Point::ResultCommitted);
-        self.outbox.send(outbox);
+        self.outbox.send(self.record(intent, call, &answer, line).await?);
         Ok(Outcome::Done)
     }
 
@@ -127,7 +122,7 @@ impl TopupRequestedHandler {
                 .record_answer(intent, call, answer, &self.pauses, line)
                 .await;
             match recorded {
-                Err(error) if error.is_outage() => {
+                Err(error) if error.is_outage() || error.is_too_slow() => {
                     tracing::error!(
                         payment.reference = intent.reference.as_str(),
                         %error,
@@ -161,7 +156,6 @@ impl Handler for TopupRequestedHandler {
                 reason,
                 outbox,
             } => {
-                reach(Point::ResultCommitted);
                 tell(message, state, due_at, reason.as_deref());
                 self.outbox.send(outbox);
                 Ok(Outcome::Done)
