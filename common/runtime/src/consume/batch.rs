@@ -9,7 +9,7 @@
 
 use super::delivery::Received;
 use super::session::{End, Session, Stop, Terms, supervise};
-use super::settle::{Desk, Handled, Stopped, Verdict};
+use super::settle::{Desk, Handled, SLOW_TRIES_MAX, Stopped, Verdict};
 use super::{BatchHandler, Failure, Meta, Outcome};
 use crate::process::Process;
 use crate::settings::BatchWorker;
@@ -264,8 +264,11 @@ async fn outcomes<H: BatchHandler>(
         if part.is_empty() {
             continue;
         }
+        // Whatever is too slow in a half was too slow in the whole.
+        let is_whole = part.len() == places.len();
+        let slow_tries = if is_whole { SLOW_TRIES_MAX } else { 1 };
         let handled = desk
-            .handle(stop, || {
+            .handle(stop, slow_tries, || {
                 // What the handler was given once is gone: it is read again from the bodies in hand.
                 let batch = read.take().unwrap_or_else(|| read_again(received, part));
                 handle_all(handler, batch)

@@ -2,7 +2,7 @@
 
 use super::delivery::Received;
 use super::session::{End, Session, Stop, Terms, supervise};
-use super::settle::{Desk, Handled, Stopped, Verdict};
+use super::settle::{Desk, Handled, SLOW_TRIES_MAX, Stopped, Verdict};
 use super::{Handler, Outcome};
 use crate::process::Process;
 use crate::settings::Worker;
@@ -98,7 +98,7 @@ pub(super) async fn verdict<H: Handler>(
     };
     Ok(
         match desk
-            .handle(stop, || handler.handle(&message, &received.meta))
+            .handle(stop, SLOW_TRIES_MAX, || handler.handle(&message, &received.meta))
             .await?
         {
             Handled::Outcome(outcome) => Verdict::Of(outcome),

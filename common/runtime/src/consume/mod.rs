@@ -56,12 +56,17 @@ impl Outcome {
 /// Why a handler has no outcome.
 ///
 /// `?` on any error makes one: an error in whose chain stands a [`StoreError`] that
-/// [is an outage](StoreError::is_outage) becomes [`Failure::Outage`], any other [`Failure::Unexpected`].
+/// [is an outage](StoreError::is_outage) becomes [`Failure::Outage`], one that [was too slow](StoreError::is_too_slow)
+/// [`Failure::Slow`], any other [`Failure::Unexpected`].
 #[derive(Debug)]
 pub enum Failure {
     /// The database's trouble, no message's fault: the consumer keeps the message, waits until the database
     /// answers, and handles it again. No attempt is counted.
     Outage(String),
+    /// The database ended what took too long. Once, that is its own trouble: the same is tried again in hand. When it
+    /// happens again it may be the message's: from then on this is like [`Failure::Unexpected`], so that one message,
+    /// or one locked row, holds up none but its own.
+    Slow(String),
     /// Nobody thought of this. The message is retried like [`Outcome::Retry`], with the error as its reason; in
     /// a batch, the batch is halved until the one message is found.
     Unexpected(Box<dyn Error + Send + Sync>),
@@ -73,11 +78,10 @@ impl Failure {
         let error = error.into();
         let mut link: Option<&(dyn Error + 'static)> = Some(error.as_ref());
         while let Some(cause) = link {
-            if cause
-                .downcast_ref::<StoreError>()
-                .is_some_and(StoreError::is_outage)
-            {
-                return Self::Outage(chain(error.as_ref()));
+            match cause.downcast_ref::<StoreError>() {
+                Some(of_store) if of_store.is_outage() => return Self::Outage(chain(error.as_ref())),
+                Some(of_store) if of_store.is_too_slow() => return Self::Slow(chain(error.as_ref())),
+                Some(_) | None => {}
             }
             link = cause.source();
         }

@@ -23,6 +23,9 @@ use tracing::{info, warn};
 /// A message that came through the delay topology this much too early waits for the rest; less is the clocks'.
 const EARLY_MIN: SignedDuration = SignedDuration::from_secs(1);
 
+/// Tries of what the database ends for taking too long, before that is taken for the message's own fault.
+pub(super) const SLOW_TRIES_MAX: u32 = 2;
+
 /// What the consumer does with a message.
 #[derive(Debug)]
 pub(super) enum Verdict {
@@ -138,15 +141,18 @@ impl Desk {
     }
 
     /// Handles until there is an outcome: trouble of the database is waited out here, with the messages in hand.
+    /// What it ends for taking too long is tried `slow_tries` times.
     pub(super) async fn handle<T, F>(
         &self,
         stop: &Stop,
+        slow_tries: u32,
         mut handle: impl FnMut() -> F,
     ) -> Result<Handled<T>, Stopped>
     where
         F: Future<Output = Result<T, Failure>>,
     {
         let mut pauses = Pauses::new();
+        let mut slow = 0;
         loop {
             let failure = match AssertUnwindSafe(handle()).catch_unwind().await {
                 Ok(Ok(outcome)) => return Ok(Handled::Outcome(outcome)),
@@ -161,6 +167,14 @@ impl Desk {
             match failure {
                 Failure::Unexpected(error) => return Ok(Handled::Unexpected(chain(error.as_ref()))),
                 Failure::Outage(reason) => self.wait_for_database(&reason, &mut pauses, stop).await?,
+                Failure::Slow(reason) => {
+                    slow += 1;
+                    if slow >= slow_tries {
+                        return Ok(Handled::Unexpected(reason));
+                    }
+                    warn!(queue = self.queue, %reason, "the database took too long; trying once more");
+                    stop.pause(pauses.next()).await?;
+                }
             }
         }
     }

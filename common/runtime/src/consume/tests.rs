@@ -176,6 +176,34 @@ async fn a_message_that_fails_its_batch_costs_itself_alone() {
     assert_eq!(handler.0.load(Ordering::Relaxed), 7);
 }
 
+/// Takes too long for a whole batch because of one message.
+#[derive(Default)]
+struct Slow(AtomicUsize);
+
+impl BatchHandler for Slow {
+    type Message = SmsSent;
+
+    async fn handle(&self, batch: Vec<(SmsSent, Meta)>) -> Result<Vec<Outcome>, Failure> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        if batch
+            .iter()
+            .any(|(message, _)| message.account_id.get() == POISON)
+        {
+            return Err(Failure::Slow("took too long".to_owned()));
+        }
+        Ok(vec![Outcome::Done; batch.len()])
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_takes_its_batch_too_long_is_not_waited_out_for_ever() {
+    let handler = Slow::default();
+    let verdicts = of_batch(&handler, &[1, 2, POISON, 4]).await;
+    assert_eq!(verdicts, ["done", "done", "retry: took too long", "done"]);
+    // 4 twice, since that may be the database's; then 2, 2, 1 and 1.
+    assert_eq!(handler.0.load(Ordering::Relaxed), 6);
+}
+
 #[tokio::test]
 async fn a_batch_of_what_can_not_be_read_troubles_no_handler() {
     let handler = Picky::default();
@@ -212,6 +240,7 @@ impl Handler for Several {
             2 => panic!("two"),
             3 => Err(std::io::Error::other("three").into()),
             4 => Err(Failure::Outage("the database is away".to_owned())),
+            5 => Err(Failure::Slow("five took too long".to_owned())),
             _ => Ok(Outcome::Done),
         }
     }
@@ -231,6 +260,7 @@ async fn a_failure_nobody_thought_of_is_a_retry_with_its_words() {
         (1, "retry: after 0"),
         (2, "retry: the handler panicked: two"),
         (3, "retry: three"),
+        (5, "retry: five took too long"),
         (0, "unreadable"),
     ] {
         assert_eq!(of_one(&deliveries(&[account])[0]).await.unwrap(), expected);

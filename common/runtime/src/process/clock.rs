@@ -10,6 +10,8 @@ use topup_store::Store;
 
 /// How often the database is asked whether it is there, and what time it is.
 const DATABASE_LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The same, while it is away: whoever waits for `/readyz` is not to wait much longer than for the database.
+const DATABASE_LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How long that question may take.
 const DATABASE_LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -41,19 +43,24 @@ impl Clock {
 
 /// Keeps `/readyz` true to the database, and the clock true to its clock.
 pub(super) async fn watch_database(store: Store, clock: Clock, part: Part) {
-    let mut looks = tokio::time::interval(DATABASE_LOOK_EVERY);
-    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        looks.tick().await;
         let asked = Timestamp::now();
-        match tokio::time::timeout(DATABASE_LOOK_TIMEOUT, store.now()).await {
+        let pause = match tokio::time::timeout(DATABASE_LOOK_TIMEOUT, store.now()).await {
             Ok(Ok(theirs)) => {
                 clock.learn(asked, theirs, Timestamp::now());
                 part.ready();
+                DATABASE_LOOK_EVERY
             }
-            Ok(Err(error)) => part.not_ready(chain(&error)),
-            Err(_late) => part.not_ready("no answer"),
-        }
+            Ok(Err(error)) => {
+                part.not_ready(chain(&error));
+                DATABASE_LOOK_AGAIN
+            }
+            Err(_late) => {
+                part.not_ready("no answer");
+                DATABASE_LOOK_AGAIN
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 
