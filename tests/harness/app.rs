@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Output;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tokio::sync::SemaphorePermit;
-use topup_stack::{Fleet, FleetOptions, Management, Space, WORKERS};
+use tokio::time::timeout;
+use topup_stack::{Fleet, FleetOptions, Management, Space, Stack, WORKERS};
 
 use super::accounts::Account;
 use super::broker::Broker;
@@ -18,9 +20,12 @@ use super::prices::{Price, sample_prices};
 use super::rows::{Busy, Rows, TopupRow};
 use super::shared;
 use super::views::AccountView;
+use super::wires::Wires;
 
 /// Programs that take from no queue.
 const WITHOUT_QUEUE: [&str; 2] = ["sweeper", "edge"];
+/// Longest wait for one connection of the test's own.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Looks in a row that must all find the fleet idle: a message can be on its way between two places.
 const IDLE_LOOKS: u32 = 3;
 
@@ -30,6 +35,7 @@ pub struct AppOptions {
     fleet: FleetOptions,
     prices: Vec<Price>,
     is_alone: bool,
+    is_behind_wires: bool,
 }
 
 impl AppOptions {
@@ -43,6 +49,7 @@ impl AppOptions {
             },
             prices: sample_prices(),
             is_alone: false,
+            is_behind_wires: false,
         }
     }
 
@@ -84,6 +91,13 @@ impl AppOptions {
         self
     }
 
+    /// The fleet reaches broker, database and payment gateway through [`App::wires`]; the test itself does not.
+    #[must_use]
+    pub fn behind_wires(mut self) -> Self {
+        self.is_behind_wires = true;
+        self
+    }
+
     /// Another price list; none at all is possible.
     #[must_use]
     pub fn prices(mut self, prices: Vec<Price>) -> Self {
@@ -114,6 +128,7 @@ pub struct App {
     pub rows: Rows,
     busy: Busy,
     queues: Vec<&'static str>,
+    wires: Option<Wires>,
     _leave: SemaphorePermit<'static>,
 }
 
@@ -125,6 +140,25 @@ impl App {
     pub async fn start(options: AppOptions) -> Result<Self> {
         let leave = shared::leave_to_run(options.is_alone).await?;
         let space = shared::migrated_space().await?;
+        Self::start_in(space, options, leave).await
+    }
+
+    /// The same on a stack of the test's own, whose servers it may do anything to: see [`own_stack`](crate::own_stack).
+    ///
+    /// # Errors
+    /// Something did not start; the error holds the end of the log concerned.
+    pub async fn start_on(stack: &Stack, mut options: AppOptions) -> Result<Self> {
+        let leave = shared::leave_to_run(options.is_alone).await?;
+        options.fleet.is_migrated = false;
+        let space = stack.space(&shared::test_name()).await?;
+        Self::start_in(space, options, leave).await
+    }
+
+    async fn start_in(
+        space: Space,
+        mut options: AppOptions,
+        leave: SemaphorePermit<'static>,
+    ) -> Result<Self> {
         let runs = |worker| options.fleet.counts.get(worker).copied() != Some(0);
         let busy = Busy {
             notices: runs("notifications"),
@@ -134,7 +168,17 @@ impl App {
             .into_iter()
             .filter(|worker| !WITHOUT_QUEUE.contains(worker) && runs(worker))
             .collect();
+        let wires = match options.is_behind_wires {
+            true => Some(Wires::to(&space).await?),
+            false => None,
+        };
+        if let Some(wires) = &wires {
+            options.fleet.env.extend(wires.settings(&space));
+        }
         let fleet = Fleet::start(&space, options.fleet).await?;
+        if let Some(wires) = &wires {
+            wires.lead_gateway_to(&fleet.sandbox_url())?;
+        }
         let app = Self {
             broker: Broker::connect(space.amqp_url()).await?,
             outside: Outside::new(fleet.sandbox_url())?,
@@ -142,12 +186,45 @@ impl App {
             fleet,
             busy,
             queues,
+            wires,
             _leave: leave,
         };
         if !options.prices.is_empty() {
             app.list_prices(&options.prices).await?;
         }
         Ok(app)
+    }
+
+    /// The wires that the fleet is behind.
+    ///
+    /// # Errors
+    /// It is not ([`AppOptions::behind_wires`]).
+    pub fn wires(&self) -> Result<&Wires> {
+        self.wires.as_ref().context("this fleet is not behind wires")
+    }
+
+    /// Makes the test's own connections anew, after the servers were away; to whichever node of the broker serves.
+    ///
+    /// # Errors
+    /// Broker or database did not serve in time.
+    pub async fn see_again(&mut self) -> Result<()> {
+        let space = self.space().clone();
+        let nodes: Vec<String> = space.amqp_node_urls();
+        self.broker = eventually("a connection to the broker", async || {
+            for url in &nodes {
+                if let Ok(Ok(broker)) = timeout(CONNECT_TIMEOUT, Broker::connect(url)).await {
+                    return Ok(Some(broker));
+                }
+            }
+            Ok(None)
+        })
+        .await?;
+        self.rows = eventually("a connection to the database", async || {
+            let connecting = timeout(CONNECT_TIMEOUT, Rows::connect(space.database_url())).await;
+            Ok(connecting.ok().and_then(Result::ok))
+        })
+        .await?;
+        Ok(())
     }
 
     /// The database and the virtual host.

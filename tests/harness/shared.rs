@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
-use topup_stack::{Options, Space, Stack, build_workspace, program};
+use topup_stack::{Mode, Options, Space, Stack, build_workspace, program};
 
 /// Fleets that run at once: more would only starve each other on a small machine.
 const FLEETS_MAX: u32 = 4;
@@ -61,6 +61,22 @@ pub async fn stack() -> Result<Stack> {
     Ok(shared().await?.stack.clone())
 }
 
+/// A broker of so many nodes (1 or 3) and a database server of a test's own, whose servers it may do anything to:
+/// native ones, wherever those of the specification run.
+///
+/// # Errors
+/// They could not be built or started.
+pub async fn own_stack(name: &str, nodes: u8) -> Result<Stack> {
+    tokio::task::spawn_blocking(build_workspace).await??;
+    Stack::start(Options {
+        name: name.to_owned(),
+        nodes,
+        mode: Some(Mode::Native),
+        ..Options::default()
+    })
+    .await
+}
+
 /// A virtual host, and a database with every table in it and nothing else.
 ///
 /// # Errors
@@ -93,7 +109,7 @@ pub(crate) fn file_number() -> u32 {
 }
 
 /// The running test's own name, without its module: what its logs are filed under.
-fn test_name() -> String {
+pub(crate) fn test_name() -> String {
     let thread = std::thread::current();
     let name = thread.name().unwrap_or("test");
     name.rsplit("::").next().unwrap_or(name).to_owned()

@@ -33,7 +33,7 @@ impl Addresses {
 }
 
 /// `url` with its path replaced by `/path`; a query is kept.
-fn with_path(url: &str, path: &str) -> String {
+pub(crate) fn with_path(url: &str, path: &str) -> String {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     let (head, query) = url
         .split_once('?')

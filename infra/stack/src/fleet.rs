@@ -362,7 +362,7 @@ fn settings(
     let defaults: [(&str, String); 16] = [
         // With it, a worker looks at its queues' effective settings before it consumes.
         ("AMQP__MANAGEMENT_URL", space.management_url().to_owned()),
-        ("AMQP__URL", space.amqp_url().to_owned()),
+        ("AMQP__URL", space.amqp_hosts_url()),
         ("DATABASE__URL", space.database_url().to_owned()),
         ("EDGE__LISTEN", "127.0.0.1:0".to_owned()),
         ("HTTP__LISTEN", "127.0.0.1:0".to_owned()),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::addresses::{with_hosts, with_management_path};
+use crate::addresses::{with_hosts, with_management_path, with_path};
 use crate::stack::Stack;
 
 /// A fresh database and a fresh virtual host of the same name. They go with the stack at the latest.
@@ -43,6 +43,13 @@ impl Space {
     #[must_use]
     pub fn amqp_hosts_url(&self) -> String {
         with_hosts(&self.amqp_url, &self.stack.amqp_urls())
+    }
+
+    /// The same, one address for each node.
+    #[must_use]
+    pub fn amqp_node_urls(&self) -> Vec<String> {
+        let nodes = self.stack.amqp_urls().into_iter();
+        nodes.map(|url| with_path(&url, &self.name)).collect()
     }
 
     /// Makes the virtual host again, empty, after the broker lost it ([`Act::Wipe`](crate::Act::Wipe)).
