@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
+use topup_failpoints::{Point, reach};
 
 /// How often a transaction is tried where deadlocks or serialization failures end it.
 const ATTEMPTS_MAX: u32 = 8;
@@ -111,6 +112,7 @@ impl Store {
             };
             let outcome = match outcome {
                 Ok(value) => {
+                    reach(Point::RowWritten);
                     tx.end("COMMIT").await.map(|()| value)
                 }
                 // Nobody listens there; the connection is closed, which rolls back.

@@ -12,6 +12,7 @@ mod policy;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use std::time::Duration;
+use topup_failpoints::{Point, reach};
 use topup_gateways::payment::{ChargeRequest, Charged, PaymentGateway};
 use topup_rules::ids::WalletKey;
 use topup_rules::message::TopupRequested;
@@ -56,6 +57,7 @@ impl TopupRequestedHandler {
 
     /// C5: the intent is committed; nothing is open. Whatever comes of the call is written down, then published.
     async fn charge(&self, intent: &ChargeIntent) -> Result<Outcome, Failure> {
+        reach(Point::IntentCommitted);
         let call = GatewayCall {
             started_at: Timestamp::now(),
         };
@@ -73,13 +75,16 @@ impl TopupRequestedHandler {
                 ],
             })
             .await;
+        reach(Point::ChargeAnswered);
         metrics::counter!("topup_charges_total", "outcome" => label(&charged)).increment(1);
         let line = LineEnd {
             end: charged.call_end(),
             policy: self.policy.line,
         };
         let answer = self.answer(intent, charged);
-        self.outbox.send(self.record(intent, call, &answer, line).await?);
+        let outbox = self.record(intent, call, &answer, line).await?;
+        reach(Point::ResultCommitted);
+        self.outbox.send(outbox);
         Ok(Outcome::Done)
     }
 
@@ -156,6 +161,7 @@ impl Handler for TopupRequestedHandler {
                 reason,
                 outbox,
             } => {
+                reach(Point::ResultCommitted);
                 tell(message, state, due_at, reason.as_deref());
                 self.outbox.send(outbox);
                 Ok(Outcome::Done)
