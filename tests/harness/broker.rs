@@ -17,7 +17,7 @@ use super::patience::eventually;
 /// Messages that are published before their confirms are waited for.
 const IN_FLIGHT_MAX: usize = 500;
 /// Messages of a queue that are looked at, at most.
-const LOOK_MAX: u32 = 5_000;
+const LOOK_MAX: u32 = 100_000;
 /// AMQP's number for a persistent message.
 const PERSISTENT: u8 = 2;
 

@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod app;
 pub(crate) mod broker;
 pub(crate) mod charges;
+pub(crate) mod checker;
 pub(crate) mod events;
 pub(crate) mod faults;
 pub(crate) mod library;

@@ -41,6 +41,7 @@ mod notices;
 mod commits;
 mod crash;
 mod delays;
+mod judge;
 mod storm;
 
 // What happened can be followed, and the fleet be run by people.
