@@ -52,6 +52,9 @@ pub struct FleetOptions {
     pub is_migrated: bool,
     /// Further arguments for the sandbox.
     pub sandbox_arguments: Vec<String>,
+    /// Where the fleet's programs are, if not among this build's: those of another version. The sandbox is always
+    /// this build's.
+    pub programs: Option<PathBuf>,
 }
 
 /// A running fleet. Dropping it kills it; [`Fleet::stop`] lets it finish.
@@ -62,6 +65,7 @@ pub struct Fleet {
     logs: PathBuf,
     sandbox: Process,
     workers: Vec<Process>,
+    programs: Option<PathBuf>,
 }
 
 impl Fleet {
@@ -79,9 +83,9 @@ impl Fleet {
             let count = options.counts.get(name).copied().unwrap_or(1);
             (1..=count)
                 .map(|number| label(name, number))
-                .map(|label| ((*name).to_owned(), label))
+                .map(|label| fleet.launch((*name).to_owned(), label))
         });
-        fleet.workers = fleet.start_all(wanted).await?;
+        fleet.workers = fleet.start_all(wanted, false).await?;
         fleet.announce_edge().await?;
         Ok(fleet)
     }
@@ -116,6 +120,7 @@ impl Fleet {
             arguments,
             env: BTreeMap::new(),
             logs: logs.clone(),
+            programs: None,
         };
         let sandbox = Process::spawn(stack, launch).await?;
         let env = settings(space, &sandbox, ca_file, options)?;
@@ -125,6 +130,7 @@ impl Fleet {
             logs,
             sandbox,
             workers: Vec::new(),
+            programs: options.programs.clone(),
         })
     }
 
@@ -174,11 +180,50 @@ impl Fleet {
         self.workers.last_mut().context("a worker was just added")
     }
 
+    /// Starts one more of a worker, with these variables in its environment beside the fleet's, and waits until it is
+    /// ready, or has ended: what its environment says may be its end.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub async fn add_with(&mut self, name: &str, env: &[(&str, &str)]) -> Result<&mut Process> {
+        let label = self.free_labels(name, 1)?.pop().context("a label")?;
+        let mut launch = self.launch(name.to_owned(), label);
+        let own = env
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        launch.env.extend(own);
+        let started = self.start_all([launch].into_iter(), true).await?;
+        self.workers.extend(started);
+        if name == EDGE {
+            self.announce_edge().await?;
+        }
+        self.workers.last_mut().context("a worker was just added")
+    }
+
     /// Starts several more of a worker, all at once, and waits until all are ready.
     ///
     /// # Errors
     /// One did not start.
     pub async fn add_many(&mut self, name: &str, count: usize) -> Result<()> {
+        let labels = self.free_labels(name, count)?;
+        let wanted = labels
+            .into_iter()
+            .map(|label| self.launch(name.to_owned(), label));
+        let started = self.start_all(wanted, false).await?;
+        self.workers.extend(started);
+        if name == EDGE {
+            self.announce_edge().await?;
+        }
+        Ok(())
+    }
+
+    /// From here on takes programs from there: another version's, or with `None` this build's.
+    pub fn take_programs_from(&mut self, programs: Option<PathBuf>) {
+        self.programs = programs;
+    }
+
+    /// Forgets the workers that have ended, and finds labels for further ones.
+    fn free_labels(&mut self, name: &str, count: usize) -> Result<Vec<String>> {
         let mut kept = Vec::with_capacity(self.workers.len() + count);
         for mut worker in self.workers.drain(..) {
             if worker.try_wait()?.is_none() {
@@ -187,28 +232,25 @@ impl Fleet {
         }
         self.workers = kept;
         let is_taken = |label: &String| self.workers.iter().any(|worker| worker.label() == label);
-        let free: Vec<String> = (1..=self.workers.len() + count)
+        let free = (1..=self.workers.len() + count)
             .map(|number| label(name, number))
             .filter(|label| !is_taken(label))
-            .take(count)
-            .collect();
-        let wanted = free.into_iter().map(|label| (name.to_owned(), label));
-        let started = self.start_all(wanted).await?;
-        self.workers.extend(started);
-        if name == EDGE {
-            self.announce_edge().await?;
-        }
-        Ok(())
+            .take(count);
+        Ok(free.collect())
     }
 
-    /// Starts programs, each with its label, all at once, and waits until all are ready; in the order given.
-    async fn start_all(&self, wanted: impl Iterator<Item = (String, String)>) -> Result<Vec<Process>> {
+    /// Starts programs, all at once, and waits until all are ready; in the order given. One that ends before may be
+    /// what is wanted.
+    async fn start_all(&self, wanted: impl Iterator<Item = Launch>, may_end: bool) -> Result<Vec<Process>> {
         let mut starting: JoinSet<Result<(usize, Process)>> = JoinSet::new();
-        for (order, (name, label)) in wanted.enumerate() {
-            let (stack, launch) = (self.space.stack().clone(), self.launch(name, label));
+        for (order, launch) in wanted.enumerate() {
+            let stack = self.space.stack().clone();
             starting.spawn(async move {
                 let mut process = Process::spawn(&stack, launch).await?;
-                process.wait_ready().await?;
+                match process.wait_ready().await {
+                    Err(_) if may_end && process.try_wait()?.is_some() => {}
+                    ready => ready?,
+                }
                 Ok((order, process))
             });
         }
@@ -258,7 +300,8 @@ impl Fleet {
     /// # Errors
     /// It did not start or did not end in time.
     pub async fn fleetctl_output(&self, arguments: &[&str]) -> Result<Output> {
-        let mut command = tokio::process::Command::from(command(FLEETCTL, &self.env)?);
+        let program = command(self.programs.as_deref(), FLEETCTL, &self.env)?;
+        let mut command = tokio::process::Command::from(program);
         let output = command
             .args(arguments)
             .stdin(Stdio::null())
@@ -299,6 +342,7 @@ impl Fleet {
             arguments: Vec::new(),
             env: self.env.clone(),
             logs: self.logs.clone(),
+            programs: self.programs.clone(),
         }
     }
 }

@@ -36,7 +36,12 @@ pub fn bin_dir() -> Result<PathBuf> {
 /// # Errors
 /// It has not been built yet.
 pub fn program(name: &str) -> Result<PathBuf> {
-    let path = bin_dir()?.join(name);
+    program_in(&bin_dir()?, name)
+}
+
+/// The same of a build that lies elsewhere.
+pub(crate) fn program_in(dir: &Path, name: &str) -> Result<PathBuf> {
+    let path = dir.join(name);
     ensure!(
         path.is_file(),
         "{} has not been built: run `cargo build --workspace --bins`",

@@ -50,6 +50,8 @@ pub(crate) struct Launch {
     pub(crate) arguments: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) logs: PathBuf,
+    /// Where the binary is, if not among this build's.
+    pub(crate) programs: Option<PathBuf>,
 }
 
 /// A running program. Dropping it kills it; should this process die, the stack's keeper does.
@@ -83,13 +85,14 @@ impl Process {
             arguments,
             env,
             logs,
+            programs,
         } = launch;
         fs::create_dir_all(&logs).with_context(|| format!("making {}", logs.display()))?;
         let log = logs.join(format!("{label}.log"));
         let file = File::options().create(true).append(true).open(&log);
         let file = file.with_context(|| format!("opening {}", log.display()))?;
         let errors = file.try_clone().context("sharing a log file")?;
-        let mut command = command(&name, &env)?;
+        let mut command = command(programs.as_deref(), &name, &env)?;
         command
             .args(arguments)
             .stdin(Stdio::null())
@@ -316,9 +319,17 @@ pub(crate) fn client() -> Result<Client> {
     client.context("making an HTTP client")
 }
 
-/// A program of the workspace with `env` as its settings, and none of this process's.
-pub(crate) fn command(name: &str, env: &BTreeMap<String, String>) -> Result<Command> {
-    let mut command = Command::new(place::program(name)?);
+/// A program of this build, or of one elsewhere, with `env` as its settings, and none of this process's.
+pub(crate) fn command(
+    programs: Option<&Path>,
+    name: &str,
+    env: &BTreeMap<String, String>,
+) -> Result<Command> {
+    let program = match programs {
+        Some(dir) => place::program_in(dir, name)?,
+        None => place::program(name)?,
+    };
+    let mut command = Command::new(program);
     for (variable, _) in env::vars_os() {
         if variable
             .to_str()
