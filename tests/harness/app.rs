@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Output;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -128,7 +129,7 @@ pub struct App {
     pub rows: Rows,
     busy: Busy,
     queues: Vec<&'static str>,
-    wires: Option<Wires>,
+    wires: Option<Arc<Wires>>,
     _leave: SemaphorePermit<'static>,
 }
 
@@ -169,7 +170,7 @@ impl App {
             .filter(|worker| !WITHOUT_QUEUE.contains(worker) && runs(worker))
             .collect();
         let wires = match options.is_behind_wires {
-            true => Some(Wires::to(&space).await?),
+            true => Some(Arc::new(Wires::to(&space).await?)),
             false => None,
         };
         if let Some(wires) = &wires {
@@ -195,11 +196,11 @@ impl App {
         Ok(app)
     }
 
-    /// The wires that the fleet is behind.
+    /// The wires that the fleet is behind; who lets somebody else see to them meanwhile takes a clone.
     ///
     /// # Errors
     /// It is not ([`AppOptions::behind_wires`]).
-    pub fn wires(&self) -> Result<&Wires> {
+    pub fn wires(&self) -> Result<&Arc<Wires>> {
         self.wires.as_ref().context("this fleet is not behind wires")
     }
 
