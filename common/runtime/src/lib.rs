@@ -27,6 +27,8 @@
 
 pub mod broker;
 pub mod consume;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod health;
 pub mod outbox;
 pub mod process;

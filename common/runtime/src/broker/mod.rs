@@ -15,6 +15,7 @@ mod publish;
 mod refusal;
 mod socket;
 pub mod topology;
+pub(crate) mod wire;
 
 pub use address::Address;
 pub use connect::{BrokerError, connection_name};

@@ -4,6 +4,7 @@
 //! and then says nothing would keep that thread, and its buffers, for as long as it likes: one more for each try to
 //! connect.
 
+use super::wire::{self, Wire};
 use lapin::tcp::{AsyncTcpStream, OwnedTLSConfig};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Connection, ConnectionProperties};
@@ -36,15 +37,16 @@ impl Socket {
         timeout: Duration,
     ) -> Result<Connection, lapin::Error> {
         let kept = Arc::clone(&self.0);
+        let tokio = lapin::runtime::default_runtime()?;
         Connection::connector(
             uri,
-            lapin::runtime::default_runtime()?,
-            async move |uri: AMQPUri, runtime| {
+            wire::runtime(&tokio),
+            async move |uri: AMQPUri, _of_wires| {
                 let host = uri.authority.host;
                 let opening = async {
                     let found = tokio::net::lookup_host((host.as_str(), uri.authority.port)).await?;
                     let addresses: Vec<SocketAddr> = found.collect();
-                    let stream = AsyncTcpStream::connect(&runtime, addresses).await?;
+                    let stream = AsyncTcpStream::connect(&tokio, addresses).await?;
                     if let AsyncTcpStream::Plain(plain) = &stream {
                         let copy = TcpStream::from(plain.get_ref().as_fd().try_clone_to_owned()?);
                         kept.lock().unwrap_or_else(PoisonError::into_inner).replace(copy);
@@ -55,7 +57,7 @@ impl Socket {
                     }
                 };
                 match tokio::time::timeout(timeout, opening).await {
-                    Ok(opened) => Ok(opened?),
+                    Ok(opened) => Ok(AsyncTcpStream::Plain(Wire::over(opened?))),
                     Err(_late) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
                 }
             },

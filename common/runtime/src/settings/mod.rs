@@ -27,6 +27,8 @@ use topup_rules::retry::RetryPolicy;
 pub use edge::Edge;
 pub use payments::{Inquiries, Paystack};
 pub use reader::{FILES_VARIABLE, SettingDoc, SettingsError};
+#[cfg(fuzzing)]
+pub(crate) use values::read_as_any;
 pub use values::{HttpUrl, LogFormat, Mode};
 
 /// Everything that can be set, parsed.

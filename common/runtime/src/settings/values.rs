@@ -203,6 +203,31 @@ impl Parse for Duration {
     }
 }
 
+/// One text as every kind of value that needs no file. What stands against it.
+#[cfg(fuzzing)]
+pub(crate) fn read_as_any(text: &str) -> Vec<String> {
+    fn wrong<T: Parse>(text: &str) -> Option<String> {
+        T::parse(text).err()
+    }
+    let kinds = [
+        wrong::<bool>,
+        wrong::<u16>,
+        wrong::<u32>,
+        wrong::<usize>,
+        wrong::<Option<u32>>,
+        wrong::<Vec<IpAddr>>,
+        wrong::<SocketAddr>,
+        wrong::<TimeZone>,
+        wrong::<Mode>,
+        wrong::<LogFormat>,
+        wrong::<HttpUrl>,
+        wrong::<SignedDuration>,
+        wrong::<Duration>,
+        wrong::<String>,
+    ];
+    kinds.into_iter().filter_map(|kind| kind(text)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
