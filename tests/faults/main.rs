@@ -5,3 +5,5 @@
 //! one fleet's own queues and connections stand in the specification. Such servers are native ones, wherever those of
 //! the specification run. After each fault the same three things hold: nothing is lost, nothing is doubled, and the
 //! fleet works again without anybody's help.
+
+mod chaos;

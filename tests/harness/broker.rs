@@ -87,7 +87,10 @@ fn readable(value: &AMQPValue) -> String {
 
 impl Broker {
     /// Connects, with confirms.
-    pub(crate) async fn connect(amqp_url: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// The broker can't be reached or refused.
+    pub async fn connect(amqp_url: &str) -> Result<Self> {
         let connection = Connection::connect(amqp_url, ConnectionProperties::default())
             .await
             .context("connecting to the broker")?;

@@ -53,7 +53,11 @@ pub struct NoticeRow {
 }
 
 impl Rows {
-    pub(crate) async fn connect(database_url: &str) -> Result<Self> {
+    /// Connects.
+    ///
+    /// # Errors
+    /// The database can't be reached or refused.
+    pub async fn connect(database_url: &str) -> Result<Self> {
         let (client, connection) = tokio_postgres::connect(database_url, NoTls)
             .await
             .context("connecting to the database")?;
