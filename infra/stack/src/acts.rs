@@ -17,7 +17,9 @@ pub enum Server {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Act {
-    /// All its processes are killed, in the same moment; it stays down.
+    /// All its processes are killed, in the same moment; it stays down. What was committed or confirmed before is there
+    /// when it starts again, but for queues that RabbitMQ was told of less than a second ago: it notes their names
+    /// down late.
     Kill,
     /// It is told to stop, as by a person who restarts it, and stays down.
     Stop,

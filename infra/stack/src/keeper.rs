@@ -45,7 +45,8 @@ const END_PAUSE: Duration = Duration::from_millis(500);
 pub enum Durability {
     /// As in production.
     Full,
-    /// Nothing waits for the disk: for tests.
+    /// Nothing waits for the disk, for tests: what was committed or confirmed survives the servers' own end, and not
+    /// the machine's.
     Fast,
 }
 

@@ -16,6 +16,8 @@ use tokio::time::sleep;
 const SCRIPT: &str = include_str!("install.sh");
 /// Debian's place for the broker's start script.
 pub(super) const RABBITMQ_SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+/// Debian's place for the broker's command, which the wrapper in the system's path runs as another user.
+pub(super) const RABBITMQCTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// Debian's place for PostgreSQL's programs, one directory a major version.
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 /// The oldest major version that the fleet works with.

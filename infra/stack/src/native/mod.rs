@@ -4,19 +4,20 @@
 //! the stack's own, and everything listens on 127.0.0.1 alone. A broker or database that the machine runs
 //! as a service is neither touched nor noticed.
 
+mod family;
 mod install;
 mod leader;
 mod ports;
 mod postgres;
 mod rabbitmq;
 mod random;
+mod server;
 
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use tokio::process::Command;
@@ -30,6 +31,8 @@ pub(crate) use postgres::{USER as POSTGRES_USER, shared_settings as postgres_set
 pub(crate) use rabbitmq::{ENABLED_PLUGINS as RABBITMQ_PLUGINS, shared_settings as rabbitmq_settings};
 pub(crate) use random::secret;
 
+/// Where servers find programs.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Starts before giving up; a port lost between choosing and using it is what a second one mends.
 const START_ATTEMPTS: u32 = 3;
 /// How much of a log's end is looked at for an error.
@@ -37,46 +40,41 @@ const LOG_TAIL_BYTES: u64 = 64 * 1024;
 /// Lines of a log that an error repeats.
 const LOG_TAIL_LINES: usize = 15;
 
-/// A running native broker and database. Dropping it kills both.
+/// A native broker and database. Dropping it kills both.
 #[derive(Debug)]
 pub(crate) struct Native {
-    rabbitmq: rabbitmq::Rabbitmq,
-    postgres: postgres::Postgres,
+    rabbitmq: rabbitmq::Cluster,
+    postgres: server::Server<postgres::Postgres>,
 }
 
 impl Native {
-    /// Installs what is missing, then starts both at once.
+    /// Installs what is missing, then starts both at once. The addresses are one for each RabbitMQ node.
     pub(crate) async fn start(home: &Home, options: &Options) -> Result<(Self, Vec<Addresses>)> {
-        let durability = options.durability;
         let programs = install::ensure_programs().await?;
         let (rabbitmq, postgres) = tokio::try_join!(
-            again(|attempt| rabbitmq::Rabbitmq::start(home, durability, attempt)),
-            again(|attempt| postgres::Postgres::start(home, durability, &programs, attempt)),
+            again(|attempt| rabbitmq::Cluster::start(home, options, attempt)),
+            again(|attempt| postgres::start(home, options.durability, &programs, attempt)),
         )?;
-        let addresses = Addresses {
-            amqp_url: rabbitmq.amqp_url(),
-            management_url: rabbitmq.management_url(),
-            prometheus_url: Some(rabbitmq.prometheus_url()),
-            database_url: postgres.database_url(),
-        };
-        Ok((Self { rabbitmq, postgres }, vec![addresses]))
+        let addresses = rabbitmq.addresses(&postgres.kind().database_url());
+        Ok((Self { rabbitmq, postgres }, addresses))
     }
 
     /// Does something to one of the servers.
     pub(crate) async fn act(&self, server: Server, act: Act) -> Result<()> {
-        anyhow::bail!("{act:?} of {server:?} is not known yet")
+        match server {
+            Server::Broker(node) => self.rabbitmq.act(node, act).await,
+            Server::Database => self.postgres.act(act).await,
+        }
     }
 
     /// Runs RabbitMQ's own command.
     pub(crate) async fn rabbitmqctl(&self, node: u8, arguments: &[String]) -> Result<String> {
-        anyhow::bail!("rabbitmqctl {arguments:?} on node {node} is not known yet")
+        self.rabbitmq.rabbitmqctl(node, arguments).await
     }
 
     /// Stops both; their data is of no use to anybody afterwards.
-    pub(crate) async fn stop(self: Arc<Self>) {
-        if let Some(native) = Arc::into_inner(self) {
-            tokio::join!(native.rabbitmq.stop(), native.postgres.stop());
-        }
+    pub(crate) async fn stop(&self) {
+        tokio::join!(self.rabbitmq.end(), self.postgres.end());
     }
 }
 
@@ -113,11 +111,7 @@ fn service(program: impl AsRef<OsStr>, signal: &str, user: Option<&str>, log: &P
         command.args(["--reuid", user, "--regid", user, "--init-groups"]);
     }
     command.args(["--pdeathsig", signal, "--"]).arg(program);
-    command.env_clear().env(
-        "PATH",
-        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    );
-    command.env("LANG", "C.UTF-8");
+    command.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8");
     command
         .stdin(Stdio::null())
         .stdout(log)

@@ -1,4 +1,4 @@
-//! One PostgreSQL server from the machine's package, in a fresh data directory.
+//! One PostgreSQL server from the machine's package, in a data directory of its own.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -13,7 +13,9 @@ use tokio::time::sleep;
 
 use super::install::Programs;
 use super::leader::Leader;
+use super::server::{Kind, Server};
 use super::{log_tail, ports, random, service};
+use crate::acts::Act;
 use crate::database;
 use crate::home::Home;
 use crate::keeper::Durability;
@@ -27,71 +29,112 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause between two looks.
 const POLL: Duration = Duration::from_millis(30);
 
-/// A running server. Dropping it kills it.
+/// A server, up or down.
 #[derive(Debug)]
 pub(super) struct Postgres {
+    /// `postgres` and `initdb` are in it.
+    bin: PathBuf,
+    dir: PathBuf,
+    log: PathBuf,
+    /// Whom to become; PostgreSQL refuses to run as root.
+    user: Option<&'static str>,
     port: u16,
     password: String,
-    server: Leader,
+    settings: String,
     elsewhere: Option<PathBuf>,
 }
 
-impl Postgres {
-    /// Makes a data directory, starts a server on it and waits until it answers.
-    pub(super) async fn start(
-        home: &Home,
-        durability: Durability,
-        programs: &Programs,
-        attempt: u32,
-    ) -> Result<Self> {
-        let started = Instant::now();
-        eprintln!("stack: starting PostgreSQL");
-        let [port] = ports::free()?;
-        let password = random::secret()?;
-        let log = home.log("postgres");
-        // PostgreSQL refuses to run as root.
-        let user = rustix::process::geteuid().is_root().then_some(USER);
-        let (dir, elsewhere) = data_dir(home, user, attempt).await?;
-        init(&dir, user, &password, programs, &log).await?;
-        fs::write(
-            dir.join("postgresql.auto.conf"),
-            settings(home.instance(), port, durability),
-        )
-        .context("writing PostgreSQL's settings")?;
+/// Makes a data directory, starts a server on it and waits until it answers.
+pub(super) async fn start(
+    home: &Home,
+    durability: Durability,
+    programs: &Programs,
+    attempt: u32,
+) -> Result<Server<Postgres>> {
+    let started = Instant::now();
+    eprintln!("stack: starting PostgreSQL");
+    let [port] = ports::free()?;
+    let user = rustix::process::geteuid().is_root().then_some(USER);
+    let (dir, elsewhere) = data_dir(home, user, attempt).await?;
+    let server = Server::new(Postgres {
+        bin: programs.postgres_bin.clone(),
+        dir,
+        log: home.log("postgres"),
+        user,
+        port,
+        password: random::secret()?,
+        settings: settings(home.instance(), port, durability),
+        elsewhere,
+    });
+    server.act(Act::Start).await?;
+    let version = database::version(&server.kind().database_url()).await?;
+    eprintln!(
+        "stack: PostgreSQL {version} ready after {:.1} s",
+        started.elapsed().as_secs_f32()
+    );
+    Ok(server)
+}
 
+impl Kind for Postgres {
+    /// It breaks all connections off, and leaves its data in order.
+    const STOP: Signal = Signal::INT;
+
+    async fn prepare(&self) -> Result<()> {
+        if self.dir.join("PG_VERSION").exists() {
+            return Ok(());
+        }
+        self.init().await?;
+        fs::write(self.dir.join("postgresql.auto.conf"), &self.settings)
+            .context("writing PostgreSQL's settings")
+    }
+
+    fn launch(&self) -> Result<Leader> {
         // On this signal the server ends at once and takes its shared memory with it.
-        let mut command = service(programs.postgres_bin.join("postgres"), "QUIT", user, &log)?;
-        command.arg("-D").arg(&dir).current_dir(&dir);
-        let server = Leader::spawn(command, "PostgreSQL", Signal::QUIT)?;
-        let mut postgres = Self {
-            port,
-            password,
-            server,
-            elsewhere,
-        };
-        let url = postgres.database_url();
+        let mut command = service(self.bin.join("postgres"), "QUIT", self.user, &self.log)?;
+        command.arg("-D").arg(&self.dir).current_dir(&self.dir);
+        Leader::spawn(command, "PostgreSQL", Signal::QUIT)
+    }
+
+    async fn until_it_serves(&self, leader: &mut Leader) -> Result<()> {
+        let started = Instant::now();
+        let url = self.database_url();
         loop {
-            if let Some(status) = postgres.server.ended()? {
-                bail!("PostgreSQL stopped while starting ({status}); {}", log_tail(&log));
-            }
-            if let Ok(version) = database::version(&url).await {
-                eprintln!(
-                    "stack: PostgreSQL {version} ready after {:.1} s",
-                    started.elapsed().as_secs_f32()
+            if let Some(status) = leader.ended()? {
+                bail!(
+                    "PostgreSQL stopped while starting ({status}); {}",
+                    log_tail(&self.log)
                 );
-                return Ok(postgres);
+            }
+            if database::version(&url).await.is_ok() {
+                return Ok(());
             }
             if started.elapsed() > START_TIMEOUT {
                 bail!(
                     "PostgreSQL was not ready after {} s; {}",
                     START_TIMEOUT.as_secs(),
-                    log_tail(&log)
+                    log_tail(&self.log)
                 );
             }
             sleep(POLL).await;
         }
     }
 
+    fn wipe(&self) -> Result<()> {
+        self.release_memory();
+        for entry in fs::read_dir(&self.dir).context("reading the database's directory")? {
+            let path = entry.context("reading the database's directory")?.path();
+            let removed = if path.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            removed.with_context(|| format!("removing {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Postgres {
     pub(super) fn database_url(&self) -> String {
         format!(
             "postgres://{USER}:{}@127.0.0.1:{}/postgres",
@@ -99,8 +142,63 @@ impl Postgres {
         )
     }
 
-    pub(super) async fn stop(self) {
-        self.server.stop().await;
+    /// A server that was killed leaves a few bytes of shared memory in the system, under the number that it noted
+    /// down; starting it again would take them over.
+    fn release_memory(&self) {
+        const LINE_OF_MEMORY: usize = 6;
+        let noted = fs::read_to_string(self.dir.join("postmaster.pid")).unwrap_or_default();
+        let line = noted.lines().nth(LINE_OF_MEMORY).unwrap_or_default();
+        if let Some(id) = line.split_whitespace().nth(1) {
+            // It may be gone already, which is what is wanted.
+            let _ = std::process::Command::new("ipcrm")
+                .args(["-m", id])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+        }
+    }
+
+    async fn init(&self) -> Result<()> {
+        // Beside the settings that the server's user owns; initdb wants its directory empty.
+        let secret = self.dir.with_extension("password");
+        fs::write(&secret, &self.password).context("writing the database's password")?;
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600))
+            .context("closing the password file")?;
+        if let Some(user) = self.user {
+            let (uid, gid) = ids_of(user).await?;
+            chown(&secret, Some(uid), Some(gid)).context("giving the password file to the server's user")?;
+        }
+        let mut command = service(self.bin.join("initdb"), "KILL", self.user, &self.log)?;
+        let done = command
+            .arg("-D")
+            .arg(&self.dir)
+            .arg(format!("--pwfile={}", secret.display()))
+            .args([
+                "-U",
+                USER,
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+            ])
+            .args(["--no-sync", "--no-instructions"])
+            .kill_on_drop(true)
+            .current_dir("/")
+            .status()
+            .await
+            .context("running initdb");
+        fs::remove_file(&secret).context("removing the password file")?;
+        let status = done?;
+        ensure!(
+            status.success(),
+            "initdb failed ({status}); {}",
+            log_tail(&self.log)
+        );
+        Ok(())
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
         if let Some(elsewhere) = &self.elsewhere {
             // What cannot be removed now is tried again by the next stack.
             let _ = fs::remove_dir_all(elsewhere);
@@ -165,39 +263,6 @@ async fn ids_of(user: &str) -> Result<(u32, u32)> {
     Ok(ids.into())
 }
 
-async fn init(dir: &Path, user: Option<&str>, password: &str, programs: &Programs, log: &Path) -> Result<()> {
-    // Beside the settings that the server's user owns; initdb wants its directory empty, so it is made inside.
-    let secret = dir.with_extension("password");
-    fs::write(&secret, password).context("writing the database's password")?;
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).context("closing the password file")?;
-    if let Some(user) = user {
-        let (uid, gid) = ids_of(user).await?;
-        chown(&secret, Some(uid), Some(gid)).context("giving the password file to the server's user")?;
-    }
-    let mut command = service(programs.postgres_bin.join("initdb"), "KILL", user, log)?;
-    let done = command
-        .arg("-D")
-        .arg(dir)
-        .arg(format!("--pwfile={}", secret.display()))
-        .args([
-            "-U",
-            USER,
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--locale=C.UTF-8",
-        ])
-        .args(["--no-sync", "--no-instructions"])
-        .kill_on_drop(true)
-        .current_dir("/")
-        .status()
-        .await
-        .context("running initdb");
-    fs::remove_file(&secret).context("removing the password file")?;
-    let status = done?;
-    ensure!(status.success(), "initdb failed ({status}); {}", log_tail(log));
-    Ok(())
-}
-
 fn settings(instance: &str, port: u16, durability: Durability) -> String {
     let mut text = format!(
         "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\ncluster_name = '{instance}'\n"
@@ -219,14 +284,9 @@ pub(crate) fn shared_settings(durability: Durability) -> Vec<(&'static str, &'st
     ];
     match durability {
         Durability::Full => {}
-        // Lost on a crash of the machine, and a test's data goes with the test.
-        Durability::Fast => {
-            settings.extend([
-                ("fsync", "off"),
-                ("synchronous_commit", "off"),
-                ("full_page_writes", "off"),
-            ]);
-        }
+        // Lost on a crash of the machine, and a test's data goes with the test. What is committed has been handed
+        // to the system all the same, so that killing the server alone loses nothing.
+        Durability::Fast => settings.extend([("fsync", "off"), ("full_page_writes", "off")]),
     }
     settings
 }
