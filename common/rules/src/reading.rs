@@ -14,6 +14,12 @@ pub const NESTING_MAX: usize = 32;
 /// Longest part of a reason that a parser of ours words itself, in characters.
 const DETAIL_MAX_CHARS: usize = 160;
 
+/// Fewest digits of what may be a telephone number.
+const NUMBER_MIN_DIGITS: usize = 7;
+
+/// What stands in for what is left out.
+const HIDDEN: &str = "…";
+
 /// Why a message's body can't be used: one line for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -158,15 +164,35 @@ fn in_words(expected: &str) -> &str {
     }
 }
 
-/// An error's text on one line, without the position that serde appends, and cut.
+/// An error's text on one line, without the position that serde appends, cut, and without what may be somebody's.
 fn told(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let problem = match text.rfind(" at line ") {
         Some(end) => text.get(..end).unwrap_or(&text),
         None => &text,
     };
-    let one_line = problem.chars().map(|c| if c.is_control() { ' ' } else { c });
-    one_line.take(DETAIL_MAX_CHARS).collect()
+    let one_line: String = problem
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(DETAIL_MAX_CHARS)
+        .collect();
+    let between = |c: char| c.is_whitespace() || matches!(c, '`' | '"' | ',' | ';');
+    one_line
+        .split_inclusive(between)
+        .map(|word| match word.trim_end_matches(between) {
+            bare if is_private(bare) => word.replacen(bare, HIDDEN, 1),
+            _ => word.to_owned(),
+        })
+        .collect()
+}
+
+/// Whether a word may be a telephone number or an address: some parsers repeat what they were given.
+fn is_private(word: &str) -> bool {
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    let number = word
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'(' | b')' | b'.'));
+    word.contains('@') || (number && digits >= NUMBER_MIN_DIGITS)
 }
 
 /// Whether lists and objects stand deeper in each other than `limit`. Brackets inside strings do not count.

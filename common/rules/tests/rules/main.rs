@@ -27,6 +27,8 @@ mod low_credit;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
+mod messages_at_random;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod prices;
