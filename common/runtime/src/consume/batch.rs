@@ -124,13 +124,17 @@ async fn serve<H: BatchHandler>(
             },
         }
     };
-    match end {
-        End::Lost(_) => session.give_up(),
-        End::Shutdown | End::Passed => session.take_no_more().await,
+    if matches!(end, End::Lost(_)) {
+        session.give_up();
     }
-    // The batch in hand is finished; the one that was filling goes back to the queue.
+    // The batch in hand is finished; the one that was filling goes back to the queue, with what arrives meanwhile. The
+    // broker is told to send no more only behind the last acknowledgement: see `Session::take_no_more`.
     if working.is_some() {
         ended(&mut working).await;
+    }
+    match end {
+        End::Lost(_) => {}
+        End::Shutdown | End::Passed => session.take_no_more().await,
     }
     end
 }

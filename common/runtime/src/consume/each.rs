@@ -55,8 +55,13 @@ async fn serve<H: Handler>(session: &mut Session, desk: &Desk, handler: &Arc<H>)
         End::Lost(_) => session.give_up(),
         End::Shutdown | End::Passed => session.take_no_more().await,
     }
-    // Handlers are never cut off: a charge under way would be left without its answer.
+    // Handlers are never cut off: a charge under way would be left without its answer. That can take a while, in which
+    // the broker had better give messages to somebody else.
+    let acknowledges = !in_hand.is_empty() && !matches!(end, End::Lost(_));
     while in_hand.join_next().await.is_some() {}
+    if acknowledges {
+        Session::let_acknowledgements_arrive().await;
+    }
     end
 }
 

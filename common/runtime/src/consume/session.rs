@@ -26,6 +26,11 @@ use tracing::{debug, error, info, warn};
 
 /// How long writing an acknowledgement may take.
 const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a channel stays open behind acknowledgements that were written after their consumer was cancelled. RabbitMQ
+/// (3.10.8) passes these on to a quorum queue in its own time, and forgets them with the channel: closed at once, it
+/// lost the last one in 9 of 100 tries, and its messages came again; after 100 ms in none of 50. Acknowledged first and
+/// cancelled then: in none of 120.
+const ACKNOWLEDGEMENTS_ARRIVE: Duration = Duration::from_millis(250);
 /// How often a session looks whether its connection still stands, beside being told.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often a session asks whether the broker still knows of a consumer of its queue. A queue that is deleted and
@@ -114,13 +119,19 @@ impl Session {
         self.lost.send_replace(true);
     }
 
-    /// Asks the broker for no more messages.
+    /// Asks the broker for no more messages. Acknowledgements before it have reached their queue when it returns;
+    /// those after it have not: see [`Self::let_acknowledgements_arrive`].
     pub(super) async fn take_no_more(&self) {
         let tag = self.deliveries.tag();
         let cancelled = self.link.channel.basic_cancel(tag, BasicCancelOptions::default());
         if let Err(error) = within(self.link.patience(), "stop consuming", cancelled).await {
             warn!(%error, "the broker was not told to send no more");
         }
+    }
+
+    /// Waits for acknowledgements of a consumer that was cancelled before.
+    pub(super) async fn let_acknowledgements_arrive() {
+        tokio::time::sleep(ACKNOWLEDGEMENTS_ARRIVE).await;
     }
 
     /// Gives everything back that is not acknowledged, and says goodbye.
