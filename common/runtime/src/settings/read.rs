@@ -10,6 +10,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use std::time::Duration;
 use topup_rules::retry::RetryPolicy;
 
+/// Database connections that no process can do without: some of its work holds one while it needs another.
+const CONNECTIONS_MIN: usize = 2;
+
 impl Settings {
     pub(super) fn build(r: &mut Reader) -> Result<Self, SettingsError> {
         Ok(Self {
@@ -96,17 +99,23 @@ impl Database {
             let wrong = "begins with neither postgres:// nor postgresql://";
             return Err(SettingsError::about("database.url", wrong));
         }
+        let ca_file = r.optional(
+            "database.ca_file",
+            "PEM file of an authority to trust instead of the system's, for TLS to the database",
+        )?;
+        let connections_max = r.value(
+            "database.connections_max",
+            "8",
+            "database connections of one process, at most; 2 at least",
+        )?;
+        if connections_max < CONNECTIONS_MIN {
+            let wrong = "is too small: some work holds one connection while it needs another, so 2 at least";
+            return Err(SettingsError::about("database.connections_max", wrong));
+        }
         Ok(Self {
             url,
-            ca_file: r.optional(
-                "database.ca_file",
-                "PEM file of an authority to trust instead of the system's, for TLS to the database",
-            )?,
-            connections_max: r.value(
-                "database.connections_max",
-                "8",
-                "database connections of one process, at most",
-            )?,
+            ca_file,
+            connections_max,
             statement_timeout: r.value(
                 "database.statement_timeout",
                 "30s",
