@@ -1,7 +1,8 @@
 //! The store as a library, for what no worker does yet, and for steps between which a worker would not stop.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use jiff::SignedDuration;
+use tokio_postgres::{Client, NoTls};
 use topup_rules::ids::{AccountId, Service, WalletKey};
 use topup_stack::Space;
 use topup_store::{AccountImport, AuditPolicy, AuditReport, Store, StoreOptions};
@@ -86,6 +87,19 @@ pub fn store_at(url: &str) -> Result<Store> {
         application_name: "specification".to_owned(),
         statement_timeout_s: STATEMENT_TIMEOUT_S,
     })?)
+}
+
+/// A session of the test's own with a space's database: for transactions that others wait for.
+///
+/// # Errors
+/// The database's.
+pub async fn session_on(space: &Space) -> Result<Client> {
+    let (client, connection) = tokio_postgres::connect(space.database_url(), NoTls)
+        .await
+        .context("connecting to the database")?;
+    // Ends with the client.
+    tokio::spawn(connection);
+    Ok(client)
 }
 
 /// An account's SMS wallet.

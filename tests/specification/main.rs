@@ -38,10 +38,13 @@ mod alerts;
 mod notices;
 
 // What goes wrong loses nothing and doubles nothing.
+mod clock;
 mod commits;
 mod crash;
+mod database;
 mod delays;
 mod judge;
+mod network;
 mod storm;
 
 // What happened can be followed, and the fleet be run by people.
