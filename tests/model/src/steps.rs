@@ -1,0 +1,466 @@
+//! What can happen in a history, and histories drawn at random.
+//!
+//! A step says which of the things that are there it means by a number, taken modulo how many there are, so that any
+//! steps before it can be left out and it still means something.
+
+use crate::gateway::Behaviour;
+use crate::random::Random;
+use topup_rules::message::PaymentStatus;
+
+/// A history: how it begins, and what happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct History {
+    pub(crate) setup: Setup,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// The accounts and the platform's settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Setup {
+    /// C7.
+    pub(crate) failures_to_disable: u32,
+    /// C12, of the main account.
+    pub(crate) day_cap: Option<u32>,
+    /// C12, of the main account.
+    pub(crate) month_cap: Option<i64>,
+    /// Opening balances of 1/sms, 1/whatsapp and 2/sms, in thousandths.
+    pub(crate) balances: [i64; 3],
+    /// Quantities of their top-ups.
+    pub(crate) quantities: [i64; 3],
+    /// Notice thresholds.
+    pub(crate) lows: [i64; 3],
+    /// The sub is topped up by its own card, not by its main.
+    pub(crate) sub_by_card: bool,
+    /// From the first possible moment.
+    pub(crate) begins_s: i64,
+}
+
+/// The threshold of every auto top-up in the beginning, in thousandths.
+pub(crate) const THRESHOLD: i64 = 100_000;
+
+/// What becomes of the messages that a change wants published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The broker has them, and their rows are removed.
+    Published,
+    /// The broker has them; the process dies before it removes the rows.
+    Unremoved,
+    /// The process dies before it publishes them.
+    Lost,
+}
+
+/// One thing that happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A batch of deliveries for `sms-sent`.
+    Sends(Vec<Sent>, Fate),
+    /// A message is delivered; `twice`: its acknowledgement is lost.
+    Deliver {
+        pick: usize,
+        twice: bool,
+        then: Behaviour,
+        fate: Fate,
+    },
+    /// What somebody has in hand goes one step further.
+    Go {
+        pick: usize,
+        then: Behaviour,
+        fate: Fate,
+    },
+    /// Who has it in hand dies.
+    Die { pick: usize },
+    /// The broker loses one message.
+    Lose { pick: usize },
+    /// The broker loses everything.
+    Wipe,
+    /// Time passes.
+    Wait(Wait),
+    /// The sweeper looks.
+    Sweep(Sweep, Fate),
+    /// Payments are taken up to be asked about.
+    Ask,
+    /// The gateway tells of a capture.
+    Webhook { pick: usize, how: Hook },
+    /// Somebody says how a payment ended: a person, the daily comparison.
+    Rumour { pick: usize, status: PaymentStatus },
+    /// The gateway makes up its mind about what it had put off.
+    Resolve { pick: usize, captures: bool },
+    /// Money goes back: so many hundredths of what is left.
+    Refund { pick: usize, percent: i64 },
+    /// A dispute is opened over so many hundredths, or ended.
+    Dispute {
+        pick: usize,
+        percent: i64,
+        end: Option<DisputeEnd>,
+    },
+    /// Settings are changed.
+    Settings(Change),
+    /// An operator adjusts a wallet.
+    Adjust { wallet: usize, milli: i64, fate: Fate },
+    /// Credits move between main and sub.
+    Move { down: bool, milli: i64, fate: Fate },
+    /// The last act by hand is asked for again.
+    ByHandAgain,
+    /// A sender asks leave.
+    Leave {
+        wallet: usize,
+        batch: usize,
+        milli: i64,
+        minutes: i64,
+    },
+    /// A sender closes a batch.
+    Close { wallet: usize, batch: usize },
+    /// Credits are bought by hand.
+    Buy { wallet: usize, milli: i64, hosted: bool },
+    /// The last purchase is asked for again.
+    BuyAgain,
+}
+
+/// A send of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// One that was not seen before.
+    New {
+        wallet: usize,
+        cost: Cost,
+        batch: Option<usize>,
+        age_s: i64,
+        with_time: bool,
+    },
+    /// An earlier one, exactly.
+    Again { pick: usize },
+    /// An earlier one with other content.
+    Other { pick: usize, field: usize },
+}
+
+/// What a send costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cost {
+    /// Thousandths.
+    Milli(i64),
+    /// So much that the threshold is passed by that many thousandths.
+    PastThreshold(i64),
+    /// So much that the notice threshold is passed by that many thousandths.
+    PastLow(i64),
+}
+
+/// How time passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// So many seconds.
+    Seconds(i64),
+    /// To one of the next moments that something waits for, and so many microseconds.
+    Moment { nth: usize, past_us: i64 },
+    /// To the platform's next midnight.
+    Midnight { past_us: i64 },
+    /// To its next month.
+    Month { past_us: i64 },
+}
+
+/// What the sweeper looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sweep {
+    Outbox,
+    Topups,
+    Charges,
+    Notices,
+    Holds,
+}
+
+/// What a webhook says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hook {
+    True,
+    WrongAmount,
+    WrongCurrency,
+    WrongMode,
+    WrongReference,
+}
+
+/// How a dispute ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DisputeEnd {
+    Won,
+    Lost,
+}
+
+/// Who wants what of a wallet's settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) wallet: usize,
+    pub(crate) who: usize,
+    pub(crate) what: Setting,
+    pub(crate) threshold: i64,
+    pub(crate) quantity: i64,
+}
+
+/// What is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setting {
+    /// With another card, the same one, or without agreement.
+    Card(Option<bool>),
+    Transfer,
+    Figures,
+    Disable,
+    Low,
+}
+
+impl History {
+    /// The history of a seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let r = &mut random;
+        let setup = setup(r);
+        let length = 10 + r.below(26);
+        let steps = (0..length).map(|_| step(r)).collect();
+        Self { setup, steps }
+    }
+}
+
+fn setup(r: &mut Random) -> Setup {
+    let just_above = |r: &mut Random| THRESHOLD + r.between(1, 60) * 500;
+    let quantity = |r: &mut Random| r.between(200, 900) * 500 + r.between(0, 2) * 123;
+    let low = |r: &mut Random| if r.chance(50) { 0 } else { r.between(60, 240) * 500 };
+    Setup {
+        failures_to_disable: if r.chance(60) { 1 } else { 2 },
+        day_cap: r
+            .chance(25)
+            .then(|| u32::try_from(r.between(0, 2)).unwrap_or_default()),
+        month_cap: r.chance(25).then(|| r.between(100, 600) * 100),
+        // A main that can give, or not.
+        balances: [
+            just_above(r) + if r.chance(50) { 500_000 } else { 0 },
+            just_above(r),
+            just_above(r),
+        ],
+        quantities: [quantity(r), quantity(r), quantity(r)],
+        lows: [low(r), low(r), low(r)],
+        sub_by_card: r.chance(30),
+        begins_s: r.between(0, 3 * 24 * 3_600),
+    }
+}
+
+fn step(r: &mut Random) -> Step {
+    let pick = r.below(64);
+    match r.below(110) {
+        0..=21 => Step::Sends((0..=r.below(4)).map(|_| sent(r)).collect(), fate(r)),
+        22..=43 => Step::Deliver {
+            pick,
+            twice: r.chance(15),
+            then: behaviour(r),
+            fate: fate(r),
+        },
+        44..=60 => Step::Go {
+            pick,
+            then: behaviour(r),
+            fate: fate(r),
+        },
+        61 => Step::Die { pick },
+        62 => Step::Lose { pick },
+        63 => Step::Wipe,
+        64..=75 => Step::Wait(wait(r)),
+        76..=80 => Step::Sweep(sweep(r), fate(r)),
+        81..=84 => Step::Ask,
+        85..=87 => Step::Webhook { pick, how: hook(r) },
+        88..=89 => Step::Rumour {
+            pick,
+            status: status(r),
+        },
+        90 => Step::Resolve {
+            pick,
+            captures: r.chance(60),
+        },
+        91..=92 => Step::Refund {
+            pick,
+            percent: percent(r),
+        },
+        93..=94 => Step::Dispute {
+            pick,
+            percent: percent(r),
+            end: dispute_end(r),
+        },
+        95..=99 => Step::Settings(change(r)),
+        100..=101 => Step::Adjust {
+            wallet: r.below(3),
+            milli: r.between(-40, 40) * 500,
+            fate: fate(r),
+        },
+        102 => Step::Move {
+            down: r.chance(60),
+            milli: r.between(1, 60) * 500,
+            fate: fate(r),
+        },
+        103 => Step::ByHandAgain,
+        104..=105 => {
+            let (wallet, batch, milli) = (r.below(3), r.below(3), r.between(1, 60) * 500);
+            Step::Leave {
+                wallet,
+                batch,
+                milli,
+                minutes: r.between(1, 60),
+            }
+        }
+        106 => Step::Close {
+            wallet: r.below(3),
+            batch: r.below(3),
+        },
+        107..=108 => Step::Buy {
+            wallet: r.below(2),
+            milli: r.between(2, 400) * 500,
+            hosted: r.chance(40),
+        },
+        _ => Step::BuyAgain,
+    }
+}
+
+fn fate(r: &mut Random) -> Fate {
+    match r.below(20) {
+        0 => Fate::Lost,
+        1 => Fate::Unremoved,
+        _ => Fate::Published,
+    }
+}
+
+fn behaviour(r: &mut Random) -> Behaviour {
+    use Behaviour::{Approves, CapturesInSilence, Challenges, Declines, Delays, FailsInSilence, TurnsAway};
+    let all = [
+        Approves,
+        Approves,
+        Approves,
+        Approves,
+        Approves,
+        Declines,
+        Declines,
+        Challenges,
+        Delays,
+        CapturesInSilence,
+        FailsInSilence,
+        FailsInSilence,
+        TurnsAway,
+    ];
+    r.one_of(&all).unwrap_or(Approves)
+}
+
+fn sent(r: &mut Random) -> Sent {
+    let pick = r.below(64);
+    match r.below(20) {
+        0 | 1 => Sent::Again { pick },
+        2 => Sent::Other {
+            pick,
+            field: r.below(6),
+        },
+        _ => Sent::New {
+            // The last ones are no wallet, and no account.
+            wallet: if r.chance(95) { r.below(3) } else { 3 + r.below(2) },
+            cost: cost(r),
+            batch: r.chance(25).then(|| r.below(3)),
+            age_s: age_s(r),
+            with_time: r.chance(75),
+        },
+    }
+}
+
+fn cost(r: &mut Random) -> Cost {
+    match r.below(20) {
+        0..=7 => Cost::PastThreshold(r.between(-1, 1)),
+        8 | 9 => Cost::PastLow(r.between(-1, 1)),
+        10 => Cost::Milli(r.between(-1, 0)),
+        11 => Cost::Milli(1_000_000_000 + r.between(0, 1)),
+        _ => Cost::Milli(r.between(1, 90) * 500),
+    }
+}
+
+/// Mostly now; sometimes at the edges of the open window.
+fn age_s(r: &mut Random) -> i64 {
+    const EDGES: [i64; 6] = [48 * 3_600, 48 * 3_600 + 1, -3_600, -3_601, 3_600, 47 * 3_600];
+    if r.chance(90) {
+        r.between(0, 5)
+    } else {
+        r.one_of(&EDGES).unwrap_or_default()
+    }
+}
+
+fn wait(r: &mut Random) -> Wait {
+    let past_us = r.between(-1, 1);
+    match r.below(12) {
+        0 | 1 => Wait::Seconds(r.between(1, 120)),
+        2 => Wait::Seconds(r.between(1, 30) * 3_600),
+        3 => Wait::Midnight { past_us },
+        4 => Wait::Month { past_us },
+        _ => Wait::Moment {
+            nth: r.below(4),
+            past_us,
+        },
+    }
+}
+
+fn sweep(r: &mut Random) -> Sweep {
+    use Sweep::{Charges, Holds, Notices, Outbox, Topups};
+    r.one_of(&[Outbox, Outbox, Topups, Topups, Charges, Notices, Holds])
+        .unwrap_or(Outbox)
+}
+
+fn hook(r: &mut Random) -> Hook {
+    use Hook::{True, WrongAmount, WrongCurrency, WrongMode, WrongReference};
+    r.one_of(&[
+        True,
+        True,
+        True,
+        True,
+        WrongAmount,
+        WrongCurrency,
+        WrongMode,
+        WrongReference,
+    ])
+    .unwrap_or(True)
+}
+
+fn status(r: &mut Random) -> PaymentStatus {
+    r.one_of(&[
+        PaymentStatus::Success,
+        PaymentStatus::Success,
+        PaymentStatus::Failed,
+        PaymentStatus::Failed,
+        PaymentStatus::Pending,
+        PaymentStatus::Unknown,
+        PaymentStatus::ActionRequired,
+        PaymentStatus::Reversed,
+    ])
+    .unwrap_or(PaymentStatus::Success)
+}
+
+fn percent(r: &mut Random) -> i64 {
+    if r.chance(40) { 100 } else { r.between(1, 99) }
+}
+
+fn dispute_end(r: &mut Random) -> Option<DisputeEnd> {
+    r.one_of(&[None, None, Some(DisputeEnd::Won), Some(DisputeEnd::Lost)])
+        .flatten()
+}
+
+fn change(r: &mut Random) -> Change {
+    let what = match r.below(10) {
+        0..=3 => Setting::Card(r.one_of(&[Some(true), Some(false), None]).flatten()),
+        4 => Setting::Transfer,
+        5 | 6 => Setting::Figures,
+        7 | 8 => Setting::Disable,
+        _ => Setting::Low,
+    };
+    let threshold = match r.below(8) {
+        0 => -1,
+        1 => 0,
+        _ => r.between(1, 240) * 500,
+    };
+    let quantity = if r.chance(85) {
+        r.between(200, 900) * 500
+    } else {
+        r.between(0, 1) * threshold - r.between(0, 1)
+    };
+    Change {
+        wallet: r.below(3),
+        who: r.below(8),
+        what,
+        threshold,
+        quantity,
+    }
+}
