@@ -41,12 +41,12 @@ impl SmsSentHandler {
 impl BatchHandler for SmsSentHandler {
     type Message = SmsSent;
 
-    async fn handle(&self, batch: Vec<(SmsSent, Meta)>) -> Result<Vec<Outcome>, Failure> {
+    async fn handle(&self, batch: Vec<(SmsSent, &Meta)>) -> Result<Vec<Outcome>, Failure> {
         let sends: Vec<Send> = batch
             .into_iter()
             .map(|(event, meta)| Send {
                 event,
-                traceparent: meta.traceparent,
+                traceparent: meta.traceparent.clone(),
             })
             .collect();
         let recorded = self.store.record_sends(&sends, &self.window).await?;

@@ -15,8 +15,10 @@ use crate::process::Process;
 use crate::settings::BatchWorker;
 use crate::telemetry;
 use futures_util::future::join_all;
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use lapin::message::Delivery;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -71,7 +73,7 @@ impl<M: Message> Batch<M> {
 
     /// Whether its session still stands.
     fn can_be_acknowledged(&self) -> bool {
-        self.received.iter().all(|received| received.acker.usable())
+        self.received.iter().all(|received| received.acker().usable())
     }
 
     fn len(&self) -> usize {
@@ -95,35 +97,24 @@ async fn serve<H: BatchHandler>(
     handler: &Arc<H>,
     batch_max: usize,
 ) -> End {
-    let mut filling: Batch<H::Message> = Batch::new();
-    let mut working: Option<JoinHandle<()>> = None;
-    let end = loop {
-        if working.is_none() && filling.len() > 0 {
-            let batch = std::mem::replace(&mut filling, Batch::new());
-            if !batch.can_be_acknowledged() {
-                continue;
-            }
-            let work = work(batch, desk.clone(), Arc::clone(handler), session.stop.clone());
-            working = Some(tokio::spawn(work));
-        }
+    let Session {
+        deliveries,
+        shutdown,
+        stop,
+        pulse,
+        ends_at,
+        ..
+    } = session;
+    // Polled on, and never begun anew, however often a delivery comes in between.
+    let over = async {
         tokio::select! {
             biased;
-            () = session.shutdown.requested() => break End::Shutdown,
-            error = session.pulse.stopped() => break End::Lost(error),
-            () = Session::passed(session.ends_at) => break End::Passed,
-            () = ended(&mut working) => working = None,
-            delivery = session.deliveries.next(), if filling.len() < batch_max => match delivery {
-                Some(Ok(delivery)) => {
-                    filling.push(delivery, desk);
-                    if let Some(end) = take_what_is_there(session, &mut filling, desk, batch_max) {
-                        break end;
-                    }
-                }
-                Some(Err(error)) => break End::Lost(Some(error)),
-                None => break End::Lost(None),
-            },
+            () = shutdown.requested() => End::Shutdown,
+            error = pulse.stopped() => End::Lost(error),
+            () = Session::passed(*ends_at) => End::Passed,
         }
     };
+    let (end, mut working) = fill(deliveries, over, stop, desk, handler, batch_max).await;
     if matches!(end, End::Lost(_)) {
         session.give_up();
     }
@@ -137,6 +128,47 @@ async fn serve<H: BatchHandler>(
         End::Shutdown | End::Passed => session.take_no_more().await,
     }
     end
+}
+
+/// Fills one batch while the one before it is with the handler, until it is `over` or no more come. Returns the
+/// batch that is still in hand then.
+pub(super) async fn fill<H: BatchHandler>(
+    deliveries: &mut (impl Stream<Item = lapin::Result<Delivery>> + Unpin),
+    over: impl Future<Output = End>,
+    stop: &Stop,
+    desk: &Desk,
+    handler: &Arc<H>,
+    batch_max: usize,
+) -> (End, Option<JoinHandle<()>>) {
+    let mut over = pin!(over);
+    let mut filling: Batch<H::Message> = Batch::new();
+    let mut working: Option<JoinHandle<()>> = None;
+    let end = loop {
+        if working.is_none() && filling.len() > 0 {
+            let batch = std::mem::replace(&mut filling, Batch::new());
+            if !batch.can_be_acknowledged() {
+                continue;
+            }
+            let work = work(batch, desk.clone(), Arc::clone(handler), stop.clone());
+            working = Some(tokio::spawn(work));
+        }
+        tokio::select! {
+            biased;
+            end = &mut over => break end,
+            () = ended(&mut working) => working = None,
+            delivery = deliveries.next(), if filling.len() < batch_max => match delivery {
+                Some(Ok(delivery)) => {
+                    filling.push(delivery, desk);
+                    if let Some(end) = take_what_is_there(deliveries, &mut filling, desk, batch_max) {
+                        break end;
+                    }
+                }
+                Some(Err(error)) => break End::Lost(Some(error)),
+                None => break End::Lost(None),
+            },
+        }
+    };
+    (end, working)
 }
 
 /// Returns when the batch in hand is finished; never, where there is none.
@@ -153,13 +185,13 @@ async fn ended(working: &mut Option<JoinHandle<()>>) {
 
 /// Everything that has arrived already, without waiting.
 fn take_what_is_there<M: Message>(
-    session: &mut Session,
+    deliveries: &mut (impl Stream<Item = lapin::Result<Delivery>> + Unpin),
     filling: &mut Batch<M>,
     desk: &Desk,
     batch_max: usize,
 ) -> Option<End> {
     while filling.len() < batch_max {
-        match session.deliveries.next().now_or_never() {
+        match deliveries.next().now_or_never() {
             None => return None,
             Some(Some(Ok(delivery))) => filling.push(delivery, desk),
             Some(Some(Err(error))) => return Some(End::Lost(Some(error))),
@@ -187,7 +219,7 @@ async fn work<H: BatchHandler>(batch: Batch<H::Message>, desk: Desk, handler: Ar
         telemetry::handle_took(desk.queue, started.elapsed());
         // All messages up to the last one, at once: every one of them is settled.
         if let Some(last) = received.last() {
-            stop.acknowledge(&last.acker, true).await;
+            stop.acknowledge(last.acker(), true).await;
         }
     }
     .instrument(span)
@@ -231,7 +263,7 @@ pub(super) async fn verdicts<H: BatchHandler>(
         match item {
             Item::Message(message) => {
                 places.push(place);
-                messages.push((message, received.meta.clone()));
+                messages.push((message, &received.meta));
                 verdicts.push(None);
             }
             Item::Verdict(verdict) => verdicts.push(Some(verdict)),
@@ -255,7 +287,7 @@ pub(super) async fn verdicts<H: BatchHandler>(
 async fn outcomes<H: BatchHandler>(
     received: &[Received],
     places: &[usize],
-    messages: Vec<(H::Message, Meta)>,
+    messages: Vec<(H::Message, &Meta)>,
     desk: &Desk,
     handler: &H,
     stop: &Stop,
@@ -294,7 +326,7 @@ async fn outcomes<H: BatchHandler>(
 
 async fn handle_all<H: BatchHandler>(
     handler: &H,
-    batch: Vec<(H::Message, Meta)>,
+    batch: Vec<(H::Message, &Meta)>,
 ) -> Result<Vec<Outcome>, Failure> {
     let messages = batch.len();
     let outcomes = handler.handle(batch).await?;
@@ -307,9 +339,9 @@ async fn handle_all<H: BatchHandler>(
     )))
 }
 
-fn read_again<M: Message>(received: &[Received], places: &[usize]) -> Vec<(M, Meta)> {
+fn read_again<'a, M: Message>(received: &'a [Received], places: &[usize]) -> Vec<(M, &'a Meta)> {
     let of_part = places.iter().filter_map(|place| received.get(*place));
     of_part
-        .filter_map(|received| Some((received.parse().ok()?, received.meta.clone())))
+        .filter_map(|received| Some((received.parse().ok()?, &received.meta)))
         .collect()
 }

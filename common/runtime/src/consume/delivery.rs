@@ -5,6 +5,7 @@ use crate::broker::{Outgoing, Parked, delay, headers};
 use jiff::Timestamp;
 use lapin::Acker;
 use lapin::message::Delivery;
+use lapin::types::ShortString;
 use topup_failpoints::{Point, reach};
 use topup_rules::message::{Message, Unreadable, parse};
 
@@ -14,19 +15,16 @@ const APP_ID_MAX_BYTES: usize = 64;
 /// A message in hand.
 #[derive(Debug)]
 pub(super) struct Received {
-    pub(super) acker: Acker,
     pub(super) meta: Meta,
     /// Came through the delay topology, and is to wait until this moment.
     pub(super) not_before: Option<Timestamp>,
-    body: Vec<u8>,
-    kind: Option<String>,
-    content_type: Option<String>,
-    timestamp_s: Option<u64>,
-    app_id: Option<String>,
+    /// As it came: only few messages are ever asked for more than `meta` has. Boxed, since it is large and moves on.
+    delivery: Box<Delivery>,
 }
 
 impl Received {
     pub(super) fn new(delivery: Delivery) -> Self {
+        let delivery = Box::new(delivery);
         reach(Point::Received);
         let properties = &delivery.properties;
         let none = lapin::types::FieldTable::default();
@@ -35,10 +33,9 @@ impl Received {
         // them, too.
         let exchange = delivery.exchange.as_str();
         let ours = exchange.is_empty() || delay::has_waited(exchange);
-        let owned = |text: &Option<lapin::types::ShortString>| text.as_ref().map(|t| t.as_str().to_owned());
         Self {
             meta: Meta {
-                message_id: owned(properties.message_id()),
+                message_id: text(properties.message_id()).map(str::to_owned),
                 traceparent: headers::traceparent(table),
                 attempts: if ours {
                     headers::count(table, headers::ATTEMPTS)
@@ -52,13 +49,12 @@ impl Received {
             } else {
                 None
             },
-            kind: owned(properties.kind()),
-            content_type: owned(properties.content_type()),
-            timestamp_s: *properties.timestamp(),
-            app_id: owned(properties.app_id()).filter(|id| id.len() <= APP_ID_MAX_BYTES),
-            body: delivery.data,
-            acker: delivery.acker,
+            delivery,
         }
+    }
+
+    pub(super) fn acker(&self) -> &Acker {
+        &self.delivery.acker
     }
 
     /// For logs; empty where the sender gave none.
@@ -69,10 +65,10 @@ impl Received {
     /// The message that the body holds.
     pub(super) fn parse<M: Message>(&self) -> Result<M, Unreadable> {
         parse::<M>(
-            &self.body,
+            &self.delivery.data,
             self.meta.message_id.as_deref(),
-            self.kind.as_deref(),
-            self.content_type.as_deref(),
+            text(self.delivery.properties.kind()),
+            text(self.delivery.properties.content_type()),
         )
     }
 
@@ -98,17 +94,23 @@ impl Received {
     }
 
     fn copy(&self, queue: &str) -> Outgoing {
+        let properties = &self.delivery.properties;
+        let owned = |value| text(value).map(str::to_owned);
         Outgoing {
-            content_type: self.content_type.clone(),
-            timestamp_s: self.timestamp_s,
-            app_id: self.app_id.clone(),
+            content_type: owned(properties.content_type()),
+            timestamp_s: *properties.timestamp(),
+            app_id: owned(properties.app_id()).filter(|id| id.len() <= APP_ID_MAX_BYTES),
             ..Outgoing::new(
                 queue.to_owned(),
                 self.meta.message_id.clone(),
-                self.kind.clone(),
-                self.body.clone(),
+                owned(properties.kind()),
+                self.delivery.data.clone(),
             )
         }
         .traced(self.meta.traceparent.as_deref())
     }
+}
+
+fn text(value: &Option<ShortString>) -> Option<&str> {
+    value.as_ref().map(ShortString::as_str)
 }

@@ -82,7 +82,7 @@ async fn deal_with<H: Handler>(received: Received, desk: Desk, handler: Arc<H>, 
             return debug!("given back: what follows could not be published");
         }
         telemetry::handle_took(desk.queue, started.elapsed());
-        stop.acknowledge(&received.acker, false).await;
+        stop.acknowledge(received.acker(), false).await;
     }
     .instrument(span)
     .await;

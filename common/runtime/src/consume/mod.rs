@@ -146,6 +146,6 @@ pub trait BatchHandler: Send + Sync + 'static {
     /// with at a time, so that commits of one process do not contend for the same rows.
     fn handle(
         &self,
-        batch: Vec<(Self::Message, Meta)>,
+        batch: Vec<(Self::Message, &Meta)>,
     ) -> impl Future<Output = Result<Vec<Outcome>, Failure>> + Send;
 }

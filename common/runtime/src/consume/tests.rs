@@ -1,5 +1,7 @@
 //! From deliveries to verdicts, without a broker or a database.
 
+mod filling;
+
 use super::batch::{read, verdicts};
 use super::delivery::Received;
 use super::each::verdict;
@@ -105,7 +107,7 @@ struct Picky(AtomicUsize);
 impl BatchHandler for Picky {
     type Message = SmsSent;
 
-    async fn handle(&self, batch: Vec<(SmsSent, Meta)>) -> Result<Vec<Outcome>, Failure> {
+    async fn handle(&self, batch: Vec<(SmsSent, &Meta)>) -> Result<Vec<Outcome>, Failure> {
         self.0.fetch_add(1, Ordering::Relaxed);
         if batch
             .iter()
@@ -183,7 +185,7 @@ struct Slow(AtomicUsize);
 impl BatchHandler for Slow {
     type Message = SmsSent;
 
-    async fn handle(&self, batch: Vec<(SmsSent, Meta)>) -> Result<Vec<Outcome>, Failure> {
+    async fn handle(&self, batch: Vec<(SmsSent, &Meta)>) -> Result<Vec<Outcome>, Failure> {
         self.0.fetch_add(1, Ordering::Relaxed);
         if batch
             .iter()
@@ -217,7 +219,7 @@ struct Forgetful;
 impl BatchHandler for Forgetful {
     type Message = SmsSent;
 
-    async fn handle(&self, _: Vec<(SmsSent, Meta)>) -> Result<Vec<Outcome>, Failure> {
+    async fn handle(&self, _: Vec<(SmsSent, &Meta)>) -> Result<Vec<Outcome>, Failure> {
         Ok(Vec::new())
     }
 }

@@ -288,14 +288,16 @@ struct Debit<'a> {
 
 fn debits<'a>(
     admitted: &'a [Admitted<'a>],
-    mut locked: BTreeMap<WalletKey, Wallet>,
+    locked: BTreeMap<WalletKey, Wallet>,
     released: &HashMap<WalletKey, Credits>,
 ) -> Vec<Debit<'a>> {
+    // Both in the order of the wallets; one whose sends were all there before is passed over.
+    let mut locked = locked.into_iter();
     by_wallet(admitted)
         .chunk_by(|one, other| one.wallet() == other.wallet())
         .filter_map(|sends| {
             let key = sends.first()?.wallet();
-            let mut wallet = locked.remove(&key)?;
+            let (_, mut wallet) = locked.find(|(other, _)| *other == key)?;
             let before = wallet.balance;
             wallet.balance = sends
                 .iter()
