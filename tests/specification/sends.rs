@@ -2,7 +2,11 @@
 
 use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
-use topup_tests::{App, AppOptions, Event, event, main_account, metric};
+use tokio_postgres::NoTls;
+use topup_rules::message;
+use topup_rules::sends::OpenWindow;
+use topup_store::Send;
+use topup_tests::{App, AppOptions, Event, Library, event, eventually, main_account, metric};
 use uuid::Uuid;
 
 fn only_sends() -> AppOptions {
@@ -221,4 +225,49 @@ async fn sms_and_whatsapp_wallets_are_debited_apart() -> Result<()> {
     assert_eq!(account.wallet("sms")?.credits.to_string(), "96");
     assert_eq!(account.wallet("whatsapp")?.credits.to_string(), "47.75");
     app.finish().await
+}
+
+/// Two batches that share wallets wait for each other in one direction alone, so that they can't block each other.
+#[tokio::test]
+async fn a_batch_locks_its_wallets_one_after_the_other_in_the_order_of_their_keys() -> Result<()> {
+    const ACCOUNTS: i64 = 40;
+    const HELD: i64 = 1020;
+    let accounts: Vec<_> = (1001..=1000 + ACCOUNTS).map(main_account).collect();
+    let library = Library::with(&accounts).await?;
+    let (mut client, connection) = tokio_postgres::connect(library.space.database_url(), NoTls).await?;
+    tokio::spawn(connection);
+    // A transaction would see the same activity whenever it looked.
+    let (watcher, connection) = tokio_postgres::connect(library.space.database_url(), NoTls).await?;
+    tokio::spawn(connection);
+    // What the planner could be led by: many rows that it knows of.
+    client.batch_execute("ANALYZE wallets").await?;
+    let holder = client.transaction().await?;
+    let held = "SELECT FROM wallets WHERE account_id = $1 FOR UPDATE";
+    holder.execute(held, &[&HELD]).await?;
+
+    let of_each: Vec<Event> = (0..ACCOUNTS).map(|number| event(1001 + number)).collect();
+    let sends: Vec<Send> = shuffled(of_each)
+        .iter()
+        .map(|event| {
+            let event = message::parse(event.body.to_string().as_bytes(), None, None, None)?;
+            let traceparent = None;
+            Ok(Send { event, traceparent })
+        })
+        .collect::<Result<_>>()?;
+    let store = library.store.clone();
+    let batch = tokio::spawn(async move { store.record_sends(&sends, &OpenWindow::default()).await });
+    let waiting =
+        "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    eventually("the batch to wait for the wallet that is held", async || {
+        Ok(watcher.query_opt(waiting, &[]).await?.map(drop))
+    })
+    .await?;
+    let free = "SELECT account_id FROM wallets WHERE account_id <> $1 ORDER BY 1 FOR UPDATE SKIP LOCKED";
+    let rows = holder.query(free, &[&HELD]).await?;
+    let free: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(free, (HELD + 1..=1000 + ACCOUNTS).collect::<Vec<_>>());
+
+    holder.rollback().await?;
+    assert_eq!(batch.await??.outcomes.len(), accounts.len());
+    library.audit_is_clean().await
 }
