@@ -28,6 +28,8 @@ mod gsm;
 mod http;
 mod words;
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod mail;
 pub mod payment;
 pub mod paystack;

@@ -13,12 +13,15 @@ mod charge;
 mod decline;
 mod envelope;
 mod fields;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod initialize;
 mod list;
 #[cfg(test)]
 mod properties;
 mod refund;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, expect(dead_code, reason = "tests use the rest"))]
 mod samples;
 mod transaction;
 mod verify;

@@ -156,7 +156,7 @@ const fn trouble(reason: String, retry_after_s: Option<u32>) -> Sent {
 }
 
 /// Reads the answer to a call with one recipient.
-fn read(answer: &Answer) -> Sent {
+pub(crate) fn read(answer: &Answer) -> Sent {
     let http = answer.status.as_u16();
     let body: Option<SendAnswer> = serde_json::from_slice(&answer.body).ok();
     if !answer.status.is_success() {

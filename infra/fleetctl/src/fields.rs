@@ -151,6 +151,8 @@ fn told(error: &serde_json::Error) -> String {
 }
 
 #[cfg(test)]
+mod at_random;
+#[cfg(test)]
 mod tests {
     use super::*;
     use serde::Deserialize;

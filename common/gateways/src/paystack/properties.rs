@@ -2,7 +2,7 @@
 //! nobody's token or address is kept.
 
 use super::samples::{self, REFERENCE, received_at};
-use super::{charge, initialize, list, refund, verify, webhook};
+use super::{charge, decline, initialize, list, refund, verify, webhook};
 use crate::payment::{ChargeRequest, Charged, InitializeRequest, Initialized, Refunded, Verified, Webhook};
 use hmac::{Hmac, KeyInit, Mac};
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use proptest::sample::select;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::Sha512;
-use topup_rules::message::{PaymentMode, PaymentStatus};
+use topup_rules::message::{DeclineClass, PaymentMode, PaymentStatus};
 use topup_rules::money::Money;
 
 const MODE: PaymentMode = PaymentMode::Test;
@@ -223,6 +223,11 @@ fn keeps_nobody(told: &str) -> bool {
     !told.contains(TOKEN) && !told.contains(ADDRESS)
 }
 
+/// A reason is a header of a message, a line of a log, a line of a list.
+fn is_one_short_line(told: &str) -> bool {
+    !told.is_empty() && told.chars().count() <= 400 && !told.chars().any(char::is_control)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -231,7 +236,8 @@ proptest! {
         let read = charged(http, &body);
         if let Charged::Answered(answer) = &read {
             prop_assert!(may_be(answer.status, http, &stated(&body), true), "{read:?}");
-            prop_assert!(keeps_nobody(answer.reason.as_deref().unwrap_or_default()), "{read:?}");
+            let reason = answer.reason.as_deref().unwrap_or("none");
+            prop_assert!(keeps_nobody(reason) && is_one_short_line(reason), "{read:?}");
         } else {
             prop_assert!(keeps_nobody(&format!("{read:?}")), "{read:?}");
         }
@@ -266,6 +272,9 @@ proptest! {
     #[test]
     fn a_webhook_says_no_failure_ever_and_no_success_unsaid(body in body()) {
         if let Webhook::Result(result) = signed(&body) {
+            let written = serde_json::to_vec(&result).expect("it can be written");
+            prop_assert_eq!(serde_json::from_slice(&written).ok(), Some(result.clone()));
+            prop_assert!(result.reason.as_deref().is_none_or(is_one_short_line), "{result:?}");
             let told: Value = serde_json::from_slice(&body).expect("JSON");
             let event = told["event"].as_str().unwrap_or_default().trim().to_owned();
             let wanted = match result.status {
@@ -281,6 +290,11 @@ proptest! {
             prop_assert!(wanted, "{result:?}");
             prop_assert!(result.reference.parts().is_some());
         }
+    }
+
+    #[test]
+    fn a_refusal_has_a_class_whatever_its_words(words in any::<String>()) {
+        prop_assert!(DeclineClass::ALL.contains(&decline::class(&words)));
     }
 
     #[test]

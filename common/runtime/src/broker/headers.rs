@@ -137,6 +137,7 @@ pub fn reason_line(reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn table(name: &'static str, value: AMQPValue) -> FieldTable {
         let mut table = FieldTable::default();
@@ -187,6 +188,28 @@ mod tests {
             )),
             None
         );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_reason_is_one_line(reason in any::<String>(), times in 1_usize..200) {
+            let line = reason_line(&reason.repeat(times));
+            prop_assert!(line.len() <= REASON_MAX_BYTES && !line.chars().any(char::is_control));
+            prop_assert_eq!(reason_line(&line), line.trim());
+        }
+
+        #[test]
+        fn any_text_in_a_header_of_ours_is_read_or_left(text in "[0-9a-fA-FTZ:+. -]{0,60}|00-[0-9A-F]{32}-[0-9a-f]{16}-01") {
+            let headers = |name| table(name, AMQPValue::LongString(text.as_str().into()));
+            let trace = traceparent(&headers(TRACEPARENT));
+            prop_assert!(trace.is_none_or(|trace| trace.len() == 55 && trace.eq_ignore_ascii_case(&text)));
+            prop_assert_eq!(count(&headers(ATTEMPTS), ATTEMPTS), 0);
+            if let Some(moment) = moment(&headers(NOT_BEFORE), NOT_BEFORE) {
+                prop_assert_eq!(moment.to_string().parse::<Timestamp>().ok(), Some(moment));
+            }
+        }
     }
 
     #[test]

@@ -60,6 +60,16 @@ pub struct ImportedWallet {
     pub note: Option<String>,
 }
 
+impl AccountImport {
+    /// The first mistake of this line by itself, whatever is there already; otherwise the account's kind.
+    ///
+    /// # Errors
+    /// The field, and what is wrong with it.
+    pub fn check(&self) -> Result<AccountKind, ImportRefusal> {
+        check::line(self)
+    }
+}
+
 impl Store {
     /// Imports one account, in one transaction. A refusal changes nothing.
     ///
@@ -69,7 +79,7 @@ impl Store {
         &self,
         line: &AccountImport,
     ) -> Result<Result<Imported, ImportRefusal>, StoreError> {
-        let kind = match check::line(line) {
+        let kind = match line.check() {
             Ok(kind) => kind,
             Err(refusal) => return Ok(Err(refusal)),
         };

@@ -5,8 +5,8 @@
 //! of usual weight are bounded by prefetch alone, and cost nothing here.
 //!
 //! Reading only ever stops between two messages while one is in hand, so that there is always one to go on with. If
-//! none of them is dealt with for long, the broker finds the connection dead and keeps them: a lost session, after
-//! which they come again.
+//! none of them is dealt with for long, nobody hears the other's heartbeats: a lost session, after which they come
+//! again.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
