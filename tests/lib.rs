@@ -13,13 +13,14 @@
 mod harness;
 
 pub use harness::accounts::{Account, main_account, sub_account};
-pub use harness::app::{App, AppOptions};
+pub use harness::app::App;
 pub use harness::broker::{Broker, Parked};
 pub use harness::charges::{free_line, our_trouble, result_of, said, settlement_policy, topup_policy};
 pub use harness::checker::{Checker, Verdict};
 pub use harness::events::{Event, Raw, event, raw};
 pub use harness::library::{Library, account_id, session_on, sms_wallet, store_at, store_on};
 pub use harness::noon::{today_in, where_it_is_noon};
+pub use harness::options::AppOptions;
 pub use harness::outside::{Capture, Charge, Mail, Outside, Sms, WebhookTry};
 pub use harness::patience::{PATIENCE, eventually};
 pub use harness::payments::CardPayment;
@@ -27,6 +28,7 @@ pub use harness::prices::{Price, sample_prices};
 pub use harness::programs::{ask, command, metric, run, terminate};
 pub use harness::proxy::{Proxy, Weather};
 pub use harness::rows::{NoticeRow, Rows, TopupRow};
+pub use harness::sender::Sender;
 pub use harness::shared::{fresh_space, migrated_space, own_stack, stack};
 pub use harness::shop::Shop;
 pub use harness::views::{AccountView, OpenTopup, WalletView, credits};

@@ -10,14 +10,15 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
-use topup_stack::{Fleet, FleetOptions, Management, Space, Stack, WORKERS};
+use topup_stack::{Fleet, Management, Space, Stack, WORKERS};
 
 use super::accounts::Account;
 use super::broker::Broker;
 use super::events::Event;
+use super::options::AppOptions;
 use super::outside::Outside;
 use super::patience::eventually;
-use super::prices::{Price, sample_prices};
+use super::prices::Price;
 use super::rows::{Busy, Rows, TopupRow};
 use super::shared;
 use super::views::AccountView;
@@ -29,92 +30,6 @@ const WITHOUT_QUEUE: [&str; 2] = ["sweeper", "edge"];
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Looks in a row that must all find the fleet idle: a message can be on its way between two places.
 const IDLE_LOOKS: u32 = 3;
-
-/// What a test's fleet is made of.
-#[derive(Debug, Clone)]
-pub struct AppOptions {
-    fleet: FleetOptions,
-    prices: Vec<Price>,
-    is_alone: bool,
-    is_behind_wires: bool,
-}
-
-impl AppOptions {
-    /// One of each worker, and the sample prices.
-    #[must_use]
-    pub fn whole() -> Self {
-        Self {
-            fleet: FleetOptions {
-                is_migrated: true,
-                ..FleetOptions::default()
-            },
-            prices: sample_prices(),
-            is_alone: false,
-            is_behind_wires: false,
-        }
-    }
-
-    /// These workers alone.
-    #[must_use]
-    pub fn only(workers: &[&str]) -> Self {
-        let mut options = Self::whole();
-        for worker in WORKERS {
-            let count = usize::from(workers.contains(&worker));
-            options.fleet.counts.insert(worker, count);
-        }
-        options
-    }
-
-    /// So many of a worker.
-    #[must_use]
-    pub fn count(mut self, worker: &'static str, count: usize) -> Self {
-        self.fleet.counts.insert(worker, count);
-        self
-    }
-
-    /// A setting, without its prefix: `RULES__CARD_SPACING`, `5s`.
-    #[must_use]
-    pub fn setting(mut self, name: &str, value: &str) -> Self {
-        self.fleet.env.insert(format!("TOPUP__{name}"), value.to_owned());
-        self
-    }
-
-    /// The least time between two card top-ups of an account, which is half an hour otherwise.
-    #[must_use]
-    pub fn spacing(self, spacing: &str) -> Self {
-        self.setting("RULES__CARD_SPACING", spacing)
-    }
-
-    /// No other fleet runs beside it: for promises of time, which a busy machine could not keep.
-    #[must_use]
-    pub fn alone(mut self) -> Self {
-        self.is_alone = true;
-        self
-    }
-
-    /// The fleet reaches broker, database and payment gateway through [`App::wires`]; the test itself does not.
-    #[must_use]
-    pub fn behind_wires(mut self) -> Self {
-        self.is_behind_wires = true;
-        self
-    }
-
-    /// Another price list; none at all is possible.
-    #[must_use]
-    pub fn prices(mut self, prices: Vec<Price>) -> Self {
-        self.prices = prices;
-        self
-    }
-
-    /// An argument for the sandbox, and its value.
-    #[must_use]
-    pub fn sandbox(mut self, argument: &str, value: &str) -> Self {
-        self.fleet
-            .sandbox_arguments
-            .extend([argument.to_owned(), value.to_owned()]);
-        self
-    }
-}
 
 /// A running fleet. A test that is done with it calls [`App::finish`]; one that fails just drops it.
 #[derive(Debug)]

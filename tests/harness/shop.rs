@@ -21,10 +21,11 @@ use topup_store::{
 use uuid::Uuid;
 
 use super::accounts::main_account;
-use super::app::{App, AppOptions};
+use super::app::App;
 use super::charges::{free_line, settlement_policy};
 use super::events::raw;
 use super::library::{account_id, store_on};
+use super::options::AppOptions;
 use super::outside::Mail;
 use super::patience::eventually;
 

@@ -1,0 +1,91 @@
+//! What a test's fleet is made of.
+
+use topup_stack::{FleetOptions, WORKERS};
+
+use super::prices::{Price, sample_prices};
+
+/// What a test's fleet is made of.
+#[derive(Debug, Clone)]
+pub struct AppOptions {
+    pub(super) fleet: FleetOptions,
+    pub(super) prices: Vec<Price>,
+    pub(super) is_alone: bool,
+    pub(super) is_behind_wires: bool,
+}
+
+impl AppOptions {
+    /// One of each worker, and the sample prices.
+    #[must_use]
+    pub fn whole() -> Self {
+        Self {
+            fleet: FleetOptions {
+                is_migrated: true,
+                ..FleetOptions::default()
+            },
+            prices: sample_prices(),
+            is_alone: false,
+            is_behind_wires: false,
+        }
+    }
+
+    /// These workers alone.
+    #[must_use]
+    pub fn only(workers: &[&str]) -> Self {
+        let mut options = Self::whole();
+        for worker in WORKERS {
+            let count = usize::from(workers.contains(&worker));
+            options.fleet.counts.insert(worker, count);
+        }
+        options
+    }
+
+    /// So many of a worker.
+    #[must_use]
+    pub fn count(mut self, worker: &'static str, count: usize) -> Self {
+        self.fleet.counts.insert(worker, count);
+        self
+    }
+
+    /// A setting, without its prefix: `RULES__CARD_SPACING`, `5s`.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.fleet.env.insert(format!("TOPUP__{name}"), value.to_owned());
+        self
+    }
+
+    /// The least time between two card top-ups of an account, which is half an hour otherwise.
+    #[must_use]
+    pub fn spacing(self, spacing: &str) -> Self {
+        self.setting("RULES__CARD_SPACING", spacing)
+    }
+
+    /// No other fleet runs beside it: for promises of time, which a busy machine could not keep.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.is_alone = true;
+        self
+    }
+
+    /// The fleet reaches broker, database and payment gateway through [`App::wires`](super::app::App::wires); the test itself does not.
+    #[must_use]
+    pub fn behind_wires(mut self) -> Self {
+        self.is_behind_wires = true;
+        self
+    }
+
+    /// Another price list; none at all is possible.
+    #[must_use]
+    pub fn prices(mut self, prices: Vec<Price>) -> Self {
+        self.prices = prices;
+        self
+    }
+
+    /// An argument for the sandbox, and its value.
+    #[must_use]
+    pub fn sandbox(mut self, argument: &str, value: &str) -> Self {
+        self.fleet
+            .sandbox_arguments
+            .extend([argument.to_owned(), value.to_owned()]);
+        self
+    }
+}
