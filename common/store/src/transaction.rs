@@ -17,6 +17,10 @@ const PAUSE_MS: u64 = 2;
 /// An open transaction, with its connection. An error anywhere inside ends it: nothing is ever swallowed
 /// between BEGIN and COMMIT, because the COMMIT of an aborted transaction reports success and is a ROLLBACK.
 ///
+/// Statements of one transaction that do not need each other's answers may be sent together (`try_join!`): the
+/// server still takes them one by one, and a round trip is saved. Statements that lock are not: which of two that are
+/// sent together comes first depends on which was prepared before.
+///
 /// Dropped in the middle, it closes its connection rather than give it back with a transaction open.
 pub(crate) struct Tx(Client);
 

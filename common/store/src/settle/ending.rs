@@ -5,6 +5,7 @@ use super::{Change, purchase, topup};
 use crate::ledger::{self, Entry};
 use crate::outbox::OutboxMessage;
 use crate::{StoreError, notices};
+use futures_util::try_join;
 use topup_rules::credits::Credits;
 use topup_rules::inquiries::first_question;
 use topup_rules::message::DeclineClass;
@@ -38,16 +39,26 @@ pub(super) async fn end(change: &Change<'_>, ending: &Ending) -> Result<Vec<Outb
         }
         Ending::Failed { decline, .. } => (PaymentState::Failed, snapshot.wallet.balance, Some(*decline)),
     };
-    settle_row(change, state, decline).await?;
-    let draft = match &snapshot.bought {
-        Bought::Topup(topup) => topup::end(change, topup, ending, balance).await?,
-        Bought::Purchase(purchase) => purchase::told(change, purchase, ending, balance),
-    };
-    let mut outbox = notices::request(tx, &[draft], snapshot.traceparent.as_deref()).await?;
-    if let Bought::Topup(topup) = &snapshot.bought {
-        outbox.extend(topup::free_spacing(change, topup).await?);
+    // All is locked: what does not need each other's answers is sent together.
+    let row = settle_row(change, state, decline);
+    let traceparent = snapshot.traceparent.as_deref();
+    match &snapshot.bought {
+        Bought::Topup(topup) => {
+            let ((), draft) = try_join!(row, topup::end(change, topup, ending, balance))?;
+            let told = [draft];
+            let (mut outbox, woken) = try_join!(
+                notices::request(tx, &told, traceparent),
+                topup::free_spacing(change, topup)
+            )?;
+            outbox.extend(woken);
+            Ok(outbox)
+        }
+        Bought::Purchase(purchase) => {
+            row.await?;
+            let told = [purchase::told(change, purchase, ending, balance)];
+            notices::request(tx, &told, traceparent).await
+        }
     }
-    Ok(outbox)
 }
 
 /// The credits, as a ledger entry of their own. Returns the new balance.

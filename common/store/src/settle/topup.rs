@@ -6,6 +6,7 @@ use super::ending::Ending;
 use crate::StoreError;
 use crate::outbox::OutboxMessage;
 use crate::topups::{apply, release_spacing};
+use futures_util::try_join;
 use topup_rules::credits::Credits;
 use topup_rules::notices::{self, NoticeDraft};
 use topup_rules::topup::{PaymentState, Topup, TopupState};
@@ -26,8 +27,10 @@ pub(super) async fn end(
             } else {
                 apply::Failures::Reset
             };
-            apply::end_wallet_topup(tx, topup, failures).await?;
-            apply::end_topup(tx, topup, TopupState::Succeeded, None, snapshot.now).await?;
+            try_join!(
+                apply::end_wallet_topup(tx, topup, failures),
+                apply::end_topup(tx, topup, TopupState::Succeeded, None, snapshot.now),
+            )?;
             Ok(notices::topup_succeeded(topup, balance, last4))
         }
         Ending::Failed {
@@ -36,8 +39,10 @@ pub(super) async fn end(
             decline,
         } => {
             let disabling = disable.then_some(reason.as_str());
-            apply::fail_wallet(tx, topup, disabling, snapshot.now).await?;
-            apply::end_topup(tx, topup, TopupState::Failed, Some(reason), snapshot.now).await?;
+            try_join!(
+                apply::fail_wallet(tx, topup, disabling, snapshot.now),
+                apply::end_topup(tx, topup, TopupState::Failed, Some(reason), snapshot.now),
+            )?;
             Ok(notices::topup_failed(
                 topup,
                 balance,

@@ -4,6 +4,7 @@ use super::{ChargeIntent, lock_topup};
 use crate::outbox::{self, Draft, OutboxMessage};
 use crate::transaction::Tx;
 use crate::{Store, StoreError, lines, rows};
+use futures_util::try_join;
 use jiff::{SignedDuration, Timestamp};
 use topup_rules::ids::{AccountId, Reference, TopupId};
 use topup_rules::lines::{CallClass, CallEnd, LinePolicy};
@@ -136,25 +137,30 @@ impl Asked<'_> {
         outcome: &str,
         detail: Option<&str>,
     ) -> Result<(), StoreError> {
-        tx.execute(
-            "INSERT INTO payment_calls (account_id, reference, call, outcome, detail, started_at)
-             VALUES ($1, $2, $3, $4, $5, $6)",
-            &[
-                &self.account.get(),
-                &self.reference.as_str(),
-                &call,
-                &outcome,
-                &detail,
-                &self.call.started_at,
-            ],
-        )
-        .await?;
-        tx.execute(
-            "UPDATE payments SET answered_at = clock_timestamp() WHERE account_id = $1 AND reference = $2",
-            &[&self.account.get(), &self.reference.as_str()],
-        )
-        .await?;
-        Ok(())
+        let (account, reference) = (self.account.get(), self.reference.as_str());
+        let written = async {
+            tx.execute(
+                "INSERT INTO payment_calls (account_id, reference, call, outcome, detail, started_at)
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+                &[
+                    &account,
+                    &reference,
+                    &call,
+                    &outcome,
+                    &detail,
+                    &self.call.started_at,
+                ],
+            )
+            .await
+        };
+        let answered = async {
+            tx.execute(
+                "UPDATE payments SET answered_at = clock_timestamp() WHERE account_id = $1 AND reference = $2",
+                &[&account, &reference],
+            )
+            .await
+        };
+        try_join!(written, answered).map(drop)
     }
 
     /// Keeps the result itself, so that it can be published again where a broker lost its message, and publishes it.
@@ -163,17 +169,18 @@ impl Asked<'_> {
         tx: &Tx,
         result: &PaymentResult,
     ) -> Result<Vec<OutboxMessage>, StoreError> {
-        tx.execute(
-            "UPDATE payments SET answer = $3 WHERE account_id = $1 AND reference = $2",
-            &[
-                &self.account.get(),
-                &self.reference.as_str(),
-                &serde_json::to_value(result)?,
-            ],
-        )
-        .await?;
+        let (account, reference) = (self.account.get(), self.reference.as_str());
+        let answer = serde_json::to_value(result)?;
         let draft = Draft::new(self.account, result)?.traced(self.traceparent);
-        outbox::write(tx, vec![draft]).await
+        let kept = async {
+            tx.execute(
+                "UPDATE payments SET answer = $3 WHERE account_id = $1 AND reference = $2",
+                &[&account, &reference, &answer],
+            )
+            .await
+        };
+        let (_, outbox) = try_join!(kept, outbox::write(tx, vec![draft]))?;
+        Ok(outbox)
     }
 
     /// The page where a challenged customer has to go.

@@ -5,6 +5,7 @@ use crate::ledger;
 use crate::outbox::{self, Draft, OutboxMessage};
 use crate::transaction::Tx;
 use crate::{StoreError, notices};
+use futures_util::try_join;
 use jiff::Timestamp;
 use topup_rules::caps::CapPeriods;
 use topup_rules::credits::Credits;
@@ -36,18 +37,20 @@ pub(super) async fn charge(
         return Ok(Woken::Stale(topup.state));
     };
     let reference = Reference::of_topup(account, topup.id);
-    spacing::claim(tx, account, topup.id).await?;
-    tx.execute(
+    let begun = async {
+        tx.execute(
         "UPDATE topups
             SET state = 'charging', amount_minor = $3, due_at = NULL, waits_for = NULL, reason = NULL, woken_at = $4
           WHERE account_id = $1 AND topup_id = $2",
         &[&account.get(), &topup.id, &amount.amount_minor, &now],
     )
-    .await?;
+    .await
+    };
     // A row that is there already is an earlier try that the gateway certainly has no charge of: this one is put to
     // whoever is the gateway now. What was answered to that one is over, and this one is not asked about before it had
     // its time.
-    tx.execute(
+    let intent = async {
+        tx.execute(
         "INSERT INTO payments (account_id, reference, kind, topup_id, gateway, mode, amount_minor, currency, card_id,
                                state, intent_at)
          VALUES ($1, $2, 'topup', $3, $4, $5, $6, $7, $8, 'charging', $9)
@@ -66,7 +69,10 @@ pub(super) async fn charge(
             &now,
         ],
     )
-    .await?;
+    .await
+    };
+    // All locked already, so they can be sent together.
+    try_join!(spacing::claim(tx, account, topup.id), begun, intent)?;
     Ok(Woken::Charge(Box::new(ChargeIntent {
         reference,
         account,

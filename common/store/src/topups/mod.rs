@@ -14,6 +14,7 @@ pub(crate) use spacing::{lock as lock_spacing, release as release_spacing};
 use crate::outbox::OutboxMessage;
 use crate::transaction::Tx;
 use crate::{Store, StoreError, lines, locks, prices, rows};
+use futures_util::try_join;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
@@ -201,10 +202,7 @@ async fn admit(tx: &Tx, snapshot: &Snapshot, policy: &TopupPolicy) -> Result<Adm
 
 /// Locks all that a top-up's waking looks at, in the one lock order.
 async fn lock(tx: &Tx, key: WalletKey, id: TopupId) -> Result<Option<Snapshot>, StoreError> {
-    let Some(account) = account(tx, key.account).await? else {
-        return Ok(None);
-    };
-    let Some(method) = method(tx, key, id).await? else {
+    let (Some(account), Some(method)) = try_join!(account(tx, key.account), method(tx, key, id))? else {
         return Ok(None);
     };
     let main_key = match (method, account.kind) {
@@ -226,7 +224,7 @@ async fn lock(tx: &Tx, key: WalletKey, id: TopupId) -> Result<Option<Snapshot>, 
     let Some((topup, traceparent)) = lock_topup(tx, key.account, id).await? else {
         return Ok(None);
     };
-    let card = card(tx, key).await?;
+    let (card, now) = try_join!(card(tx, key), tx.clock())?;
     let main = main_key.and_then(|key| wallets.remove(&key));
     Ok(Some(Snapshot {
         account,
@@ -236,7 +234,7 @@ async fn lock(tx: &Tx, key: WalletKey, id: TopupId) -> Result<Option<Snapshot>, 
         topup,
         traceparent,
         card,
-        now: tx.clock().await?,
+        now,
     }))
 }
 

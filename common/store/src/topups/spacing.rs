@@ -11,14 +11,12 @@ use topup_rules::wake::next_moment;
 
 /// Locks the account's claim, making its row where there is none yet.
 pub(crate) async fn lock(tx: &Tx, account: AccountId) -> Result<SpacingClaim, StoreError> {
-    tx.execute(
-        "INSERT INTO card_spacing (account_id) VALUES ($1) ON CONFLICT DO NOTHING",
-        &[&account.get()],
-    )
-    .await?;
+    // In one statement, so that a claim that was waited for is read as it then is.
     let row = tx
         .query_one(
-            "SELECT unsettled_topup, last_settled_at FROM card_spacing WHERE account_id = $1 FOR UPDATE",
+            "INSERT INTO card_spacing AS c (account_id) VALUES ($1)
+                 ON CONFLICT ON CONSTRAINT card_spacing_pk DO UPDATE SET unsettled_topup = c.unsettled_topup
+             RETURNING unsettled_topup, last_settled_at",
             &[&account.get()],
         )
         .await?;
