@@ -91,6 +91,10 @@ async fn with_clocks_wrong_by(wrong_s: impl Fn(&str) -> i64) -> Result<()> {
     })
     .await?;
     app.wait_until_idle().await?;
+    // Whoever asks why is told the truth.
+    let untrue =
+        "SELECT count(*) FROM payment_calls WHERE abs(extract(epoch FROM ended_at - started_at)) > 60";
+    assert_eq!(app.rows.count(untrue).await?, 0);
     for queue in [
         "sms-sent.dead",
         "topup-requested.dead",

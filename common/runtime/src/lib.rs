@@ -38,5 +38,5 @@ pub mod telemetry;
 pub use broker::{Outgoing, PublishError, Publisher};
 pub use consume::{BatchHandler, Failure, Handler, Meta, Outcome};
 pub use outbox::Outbox;
-pub use process::{Process, PublicProcess, Shutdown, run, run_public};
+pub use process::{Clock, Process, PublicProcess, Shutdown, run, run_public};
 pub use settings::{Mode, Settings, SettingsError};

@@ -6,7 +6,7 @@
 //! is decided by the rules; where it is a verdict, it goes to `payment-results` like any other. Left out: charging.
 
 use crate::line::Line;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -130,7 +130,7 @@ impl Asker {
             Err(failed) => return put_off(&inquired, &failed),
         }
         let call = GatewayCall {
-            started_at: Timestamp::now(),
+            started_at: self.process.clock.now(),
         };
         let end = self.question(&inquired).await;
         let recorded = self

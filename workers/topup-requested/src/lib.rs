@@ -19,7 +19,7 @@ use topup_rules::message::TopupRequested;
 use topup_rules::retry::RetryPolicy;
 use topup_rules::settle::PaidFor;
 use topup_rules::topup::TopupState;
-use topup_runtime::{Failure, Handler, Meta, Outbox, Outcome, Process, SettingsError};
+use topup_runtime::{Clock, Failure, Handler, Meta, Outbox, Outcome, Process, SettingsError};
 use topup_store::{Answer, ChargeIntent, GatewayCall, LineEnd, OutboxMessage, Store, TopupPolicy, Woken};
 
 /// The worker's name, and its queue's.
@@ -34,6 +34,7 @@ pub struct TopupRequestedHandler {
     store: Store,
     outbox: Outbox,
     gateway: PaymentGateway,
+    clock: Clock,
     policy: TopupPolicy,
     /// Pauses after our own trouble with the gateway (C9).
     pauses: RetryPolicy,
@@ -49,6 +50,7 @@ impl TopupRequestedHandler {
         Ok(Self {
             store: process.store.clone(),
             outbox: process.outbox.clone(),
+            clock: process.clock.clone(),
             policy: policy::topup_policy(&process.settings, &gateway),
             gateway,
             pauses: process.settings.topup_requested.retry,
@@ -59,7 +61,7 @@ impl TopupRequestedHandler {
     async fn charge(&self, intent: &ChargeIntent) -> Result<Outcome, Failure> {
         reach(Point::IntentCommitted);
         let call = GatewayCall {
-            started_at: Timestamp::now(),
+            started_at: self.clock.now(),
         };
         let code = SecretString::from(intent.authorization_code.clone());
         let charged = self
@@ -93,7 +95,7 @@ impl TopupRequestedHandler {
             Charged::Answered(answer) => answer.challenge_url.clone(),
             Charged::Unknown { .. } | Charged::OurTrouble(_) => None,
         };
-        match charged.into_result(&self.gateway, &intent.reference, Timestamp::now()) {
+        match charged.into_result(&self.gateway, &intent.reference, self.clock.now()) {
             Ok(result) => Answer::Result {
                 result: Box::new(result),
                 challenge_url,
