@@ -7,3 +7,5 @@
 //! fleet works again without anybody's help.
 
 mod chaos;
+mod database;
+mod table;

@@ -70,10 +70,8 @@ const TROUBLES: [Trouble; 7] = [
 
 fn behind_wires() -> AppOptions {
     [
-        ("AMQP__HEARTBEAT", "2s"),
-        ("AMQP__CONNECT_TIMEOUT", "3s"),
-        ("AMQP__CONFIRM_TIMEOUT", "3s"),
-        ("DATABASE__STATEMENT_TIMEOUT", "2s"),
+        ("AMQP__HEARTBEAT", "3s"),
+        ("DATABASE__STATEMENT_TIMEOUT", "3s"),
         ("PAYSTACK__TIMEOUT", "2s"),
         ("PAYSTACK__BREAKER_PAUSE_FIRST", "1s"),
         ("PAYSTACK__BREAKER_PAUSE_MAX", "1s"),
