@@ -19,6 +19,8 @@
 //!   127.0.0.1, with data in `target/stack`. `TOPUP_STACK` says where they come from: `native` (the default:
 //!   the machine's packages, installed when missing), `containers`, or `external` (given by
 //!   `TOPUP_STACK_AMQP_URL`, `TOPUP_STACK_DATABASE_URL` and `TOPUP_STACK_MANAGEMENT_URL`).
+//! * The servers of a native stack can be [acted on](Stack::act): killed, stopped, started, halted, wiped; and its
+//!   broker can be a cluster of three nodes ([`Options::nodes`]).
 //! * A [`Space`] of it is one user's own database and virtual host.
 //! * A [`Fleet`] on a space is the sandbox and every worker, each a [`Process`].
 //! * [`up`] and [`down`] are all of that, left running.
@@ -27,7 +29,8 @@
 //! ends, which the system sees to even where the user was killed; and nothing of the system's is touched
 //! but its programs.
 //!
-//! Left out: TLS (all is on loopback), clusters, and keeping data from one start to the next.
+//! Left out: TLS (all is on loopback), acts on containers (their ports change when they are started again), and keeping
+//! data from one stack to the next.
 
 mod acts;
 mod addresses;

@@ -18,7 +18,7 @@ use crate::acts::{Act, Server};
 use crate::place;
 
 /// Longest wait for an answer; longer than any act may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(200);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 /// Longest wait for a keeper to stop everything.
 const STOP_TIMEOUT: Duration = Duration::from_secs(40);
 /// Pause between two looks whether it has.

@@ -35,7 +35,7 @@ pub(crate) const PASSWORD: &str = "guest";
 pub(crate) const ENABLED_PLUGINS: &str =
     "[rabbitmq_management,rabbitmq_prometheus,rabbitmq_shovel,rabbitmq_shovel_management].\n";
 /// Longest wait for the node to be ready.
-const START_TIMEOUT: Duration = Duration::from_secs(120);
+const START_TIMEOUT: Duration = Duration::from_secs(180);
 /// Longest run of one command.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 /// After how long without a sign, about, a node of the cluster counts as gone; a minute is the default, and long for
