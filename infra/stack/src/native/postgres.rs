@@ -277,20 +277,16 @@ fn settings(instance: &str, port: u16, durability: Durability) -> String {
 pub(crate) fn shared_settings(durability: Durability) -> Vec<(&'static str, &'static str)> {
     let mut settings = vec![
         ("max_connections", "300"),
+        ("shared_buffers", "256MB"),
         ("max_wal_size", "4GB"),
         ("timezone", "UTC"),
         ("lc_messages", "C"),
     ];
     match durability {
-        // As on a server of its own: what is worked on fits in. Memory that is not used is not taken.
-        Durability::Full => settings.push(("shared_buffers", "1GB")),
+        Durability::Full => {}
         // Lost on a crash of the machine, and a test's data goes with the test. What is committed has been handed
         // to the system all the same, so that killing the server alone loses nothing.
-        Durability::Fast => settings.extend([
-            ("shared_buffers", "256MB"),
-            ("fsync", "off"),
-            ("full_page_writes", "off"),
-        ]),
+        Durability::Fast => settings.extend([("fsync", "off"), ("full_page_writes", "off")]),
     }
     settings
 }
