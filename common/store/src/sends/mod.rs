@@ -15,7 +15,8 @@
 //! * A wallet is written once. Locking it first and writing it afterwards would be two changes of its row and two
 //!   records in the log; over many accounts that is nearly as many as there are sends.
 //! * The wallets are found one by one through their key, in the order of the statement's arrays ([`BEGIN`]): that
-//!   is the one lock order, and costs the same however many accounts there are.
+//!   is the one lock order, and no more rows are looked at however many accounts there are. What many accounts cost
+//!   is a page for each wallet: to be tidied, written, and logged whole after a checkpoint.
 //! * The ledger's rows go in as one piece of binary COPY, every column given. A default that has to be asked for
 //!   row by row, such as the clock, would make the database insert row by row, too.
 //! * The ledger has one index, and keys of version 7 come nearly in its order.
