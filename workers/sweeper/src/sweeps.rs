@@ -3,39 +3,64 @@
 use crate::tasks::{cards, gauges, housekeeping, leftovers};
 use std::time::{Duration, Instant};
 use topup_runtime::Process;
+use topup_runtime::health::Part;
+use tracing::warn;
 
 /// How often that is done which changes by the day.
 const HOURLY: Duration = Duration::from_secs(3_600);
 
+/// How long a sweep under way may take when the process ends. Whatever it leaves half done is what a killed process
+/// leaves, too, and the next sweep takes it up.
+const LAST_SWEEP_MAX: Duration = Duration::from_secs(5);
+
 /// Sweeps until the process is to stop.
 pub(crate) async fn run(process: &Process) {
     let health = process.health.part("sweeper");
-    let mut cards_done = Hourly::default();
-    let mut partitions_done = Hourly::default();
+    let mut hourly = Hourlies::default();
     loop {
-        let mut all_well = true;
-        all_well &= tell("outbox", leftovers::outbox(process).await);
-        all_well &= tell("topups", leftovers::topups(process).await);
-        all_well &= tell("charges", leftovers::charges(process).await);
-        all_well &= tell("notices", leftovers::notices(process).await);
-        all_well &= tell("holds", housekeeping::holds(process).await);
-        if cards_done.is_due() {
-            all_well &= cards_done.note(tell("cards", cards::expiring(process).await));
-        }
-        if partitions_done.is_due() {
-            all_well &= partitions_done.note(tell("partitions", housekeeping::partitions(process).await));
-        }
-        tell("gauges", gauges::measure(process).await);
-        if all_well {
-            health.ready();
-        } else {
-            health.not_ready("the last sweep failed");
+        tokio::select! {
+            () = sweep(process, &health, &mut hourly) => {}
+            () = its_time_is_up(process) => return warn!("a sweep was broken off: the process is to stop"),
         }
         tokio::select! {
             () = process.shutdown.requested() => return,
             () = tokio::time::sleep(process.settings.sweeper.interval) => {}
         }
     }
+}
+
+async fn its_time_is_up(process: &Process) {
+    process.shutdown.requested().await;
+    tokio::time::sleep(LAST_SWEEP_MAX).await;
+}
+
+async fn sweep(process: &Process, health: &Part, hourly: &mut Hourlies) {
+    let mut all_well = true;
+    all_well &= tell("outbox", leftovers::outbox(process).await);
+    all_well &= tell("topups", leftovers::topups(process).await);
+    all_well &= tell("charges", leftovers::charges(process).await);
+    all_well &= tell("notices", leftovers::notices(process).await);
+    all_well &= tell("holds", housekeeping::holds(process).await);
+    if hourly.cards.is_due() {
+        all_well &= hourly.cards.note(tell("cards", cards::expiring(process).await));
+    }
+    if hourly.partitions.is_due() {
+        let done = housekeeping::partitions(process).await;
+        all_well &= hourly.partitions.note(tell("partitions", done));
+    }
+    tell("gauges", gauges::measure(process).await);
+    if all_well {
+        health.ready();
+    } else {
+        health.not_ready("the last sweep failed");
+    }
+}
+
+/// The tasks that are done every hour.
+#[derive(Debug, Default)]
+struct Hourlies {
+    cards: Hourly,
+    partitions: Hourly,
 }
 
 /// A task of every hour; one that failed is due again at once.
