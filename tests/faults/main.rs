@@ -8,4 +8,5 @@
 
 mod chaos;
 mod database;
+mod deploys;
 mod table;

@@ -9,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod faults;
 pub(crate) mod library;
 pub(crate) mod noon;
+pub(crate) mod older;
 pub(crate) mod options;
 pub(crate) mod outside;
 pub(crate) mod patience;

@@ -1,5 +1,7 @@
 //! What a test's fleet is made of.
 
+use std::path::PathBuf;
+
 use topup_stack::{FleetOptions, WORKERS};
 
 use super::prices::{Price, sample_prices};
@@ -77,6 +79,13 @@ impl AppOptions {
     #[must_use]
     pub fn prices(mut self, prices: Vec<Price>) -> Self {
         self.prices = prices;
+        self
+    }
+
+    /// The fleet's programs are there, and not among this build's: those of another version.
+    #[must_use]
+    pub fn programs(mut self, programs: PathBuf) -> Self {
+        self.fleet.programs = Some(programs);
         self
     }
 

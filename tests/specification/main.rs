@@ -41,15 +41,15 @@ mod notices;
 mod clock;
 mod commits;
 mod crash;
-mod database;
 // The points at which a worker can be killed are in builds with debug assertions alone.
 #[cfg(debug_assertions)]
 mod crash_points;
+mod database;
 mod delays;
 mod deploys;
 mod judge;
-mod network;
 mod migrations;
+mod network;
 mod storm;
 
 // What happened can be followed, and the fleet be run by people.
