@@ -28,6 +28,7 @@ pub use harness::payments::CardPayment;
 pub use harness::prices::{Price, sample_prices};
 pub use harness::programs::{ask, command, metric, run, terminate};
 pub use harness::proxy::{Proxy, Weather};
+pub use harness::rough;
 pub use harness::rows::{NoticeRow, Rows, TopupRow};
 pub use harness::sender::Sender;
 pub use harness::shared::{fresh_space, migrated_space, own_stack, stack};

@@ -17,6 +17,7 @@ pub(crate) mod payments;
 pub(crate) mod prices;
 pub(crate) mod programs;
 pub(crate) mod proxy;
+pub mod rough;
 pub(crate) mod rows;
 pub(crate) mod sender;
 pub(crate) mod shared;

@@ -8,6 +8,7 @@
 mod bad_messages;
 mod holds;
 mod ledger;
+mod mutations;
 mod sends;
 
 // What runs low is refilled.
