@@ -16,6 +16,9 @@ use tracing::{error, info, warn};
 
 /// How long an answer of the management interface may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a session waits for all answers before it begins unchecked: a node that hangs must not keep a worker from
+/// the others.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest answer, in bytes: a list of some ten thousand queues.
 const ANSWER_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Policies that make messages vanish, or a queue.
@@ -125,10 +128,18 @@ pub(crate) async fn refuse_unfit(amqp: &Amqp) -> Result<(), BrokerError> {
     if amqp.management_url.is_none() {
         return Ok(());
     }
-    let findings = match check(amqp).await {
-        Ok(findings) => findings,
-        Err(error) => {
+    let findings = match tokio::time::timeout(SESSION_TIMEOUT, check(amqp)).await {
+        Ok(Ok(findings)) => findings,
+        Ok(Err(error)) => {
             warn!(%error, "the queues' effective settings were not checked");
+            return Ok(());
+        }
+        Err(_late) => {
+            let after_s = SESSION_TIMEOUT.as_secs();
+            warn!(
+                after_s,
+                "the queues' effective settings were not checked: no answer in time"
+            );
             return Ok(());
         }
     };
