@@ -98,10 +98,11 @@ fn simpler(step: &Step) -> Vec<Step> {
                 })
             })
             .collect(),
-        Step::Die { .. }
+        Step::OnTime { .. }
+        | Step::Die { .. }
         | Step::Lose { .. }
         | Step::Wipe
-        | Step::Wait(Wait::Seconds(_) | Wait::Midnight { .. } | Wait::Month { .. })
+        | Step::Wait(Wait::Seconds(_) | Wait::Age { .. } | Wait::Midnight { .. } | Wait::Month { .. })
         | Step::Sweep(..)
         | Step::Ask
         | Step::Webhook { .. }

@@ -1,9 +1,10 @@
 //! What can happen in a history, and histories drawn at random.
 //!
-//! A step says which of the things that are there it means by a number, taken modulo how many there are, so that any
-//! steps before it can be left out and it still means something.
+//! A step says which of the things that are there it means by a number, counted from the newest and modulo how many there
+//! are, so that any steps before it can be left out and it still means something.
 
 use crate::gateway::Behaviour;
+use crate::policy::price;
 use crate::random::Random;
 use topup_rules::message::PaymentStatus;
 
@@ -38,6 +39,11 @@ pub(crate) struct Setup {
 /// The threshold of every auto top-up in the beginning, in thousandths.
 pub(crate) const THRESHOLD: i64 = 100_000;
 
+/// A history has at least so many steps.
+const STEPS_MIN: usize = 8;
+/// And at most about so many more.
+const STEPS_MORE: usize = 25;
+
 /// What becomes of the messages that a change wants published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -58,6 +64,13 @@ pub(crate) enum Step {
     Deliver {
         pick: usize,
         twice: bool,
+        then: Behaviour,
+        fate: Fate,
+    },
+    /// A delayed message comes at its moment, and so many microseconds.
+    OnTime {
+        pick: usize,
+        past_us: i64,
         then: Behaviour,
         fate: Fate,
     },
@@ -151,6 +164,8 @@ pub(crate) enum Wait {
     Seconds(i64),
     /// To one of the next moments that something waits for, and so many microseconds.
     Moment { nth: usize, past_us: i64 },
+    /// Until an open payment is so old that it is given up, and so many microseconds.
+    Age { pick: usize, past_us: i64 },
     /// To the platform's next midnight.
     Midnight { past_us: i64 },
     /// To its next month.
@@ -211,9 +226,61 @@ impl History {
         let mut random = Random::new(seed);
         let r = &mut random;
         let setup = setup(r);
-        let length = 10 + r.below(26);
-        let steps = (0..length).map(|_| step(r)).collect();
+        let length = STEPS_MIN + r.below(STEPS_MORE);
+        let mut steps = Vec::with_capacity(length);
+        while steps.len() < length {
+            steps.extend(phrase(r));
+        }
         Self { setup, steps }
+    }
+}
+
+/// One step, or a few that mostly come together: at random alone they would hardly ever meet.
+fn phrase(r: &mut Random) -> Vec<Step> {
+    let pick = 0;
+    let deliver = |r: &mut Random| Step::Deliver {
+        pick,
+        twice: r.chance(10),
+        then: behaviour(r),
+        fate: fate(r),
+    };
+    let go = |r: &mut Random| Step::Go {
+        pick,
+        then: behaviour(r),
+        fate: fate(r),
+    };
+    match r.below(20) {
+        0..=2 => {
+            let send = Sent::New {
+                wallet: r.below(3),
+                cost: Cost::PastThreshold(r.between(0, 1)),
+                batch: None,
+                age_s: 0,
+                with_time: true,
+            };
+            vec![
+                Step::Sends(vec![send], Fate::Published),
+                deliver(r),
+                go(r),
+                go(r),
+                deliver(r),
+            ]
+        }
+        3 => {
+            let wait = Wait::Moment {
+                nth: r.below(3),
+                past_us: r.between(-1, 1),
+            };
+            vec![Step::Wait(wait), Step::Ask, go(r), go(r)]
+        }
+        4 => {
+            let wait = Wait::Age {
+                pick: r.below(64),
+                past_us: r.between(-1, 1),
+            };
+            vec![Step::Wait(wait), Step::Ask, go(r), go(r)]
+        }
+        _ => vec![step(r)],
     }
 }
 
@@ -221,19 +288,24 @@ fn setup(r: &mut Random) -> Setup {
     let just_above = |r: &mut Random| THRESHOLD + r.between(1, 60) * 500;
     let quantity = |r: &mut Random| r.between(200, 900) * 500 + r.between(0, 2) * 123;
     let low = |r: &mut Random| if r.chance(50) { 0 } else { r.between(60, 240) * 500 };
+    let quantities = [quantity(r), quantity(r), quantity(r)];
+    // Some caps are reached exactly.
+    let exactly = price("sms", quantities[0]) * r.between(1, 2);
+    let roughly = r.between(100, 600) * 100;
+    let month_cap = if r.chance(60) { exactly } else { roughly };
     Setup {
         failures_to_disable: if r.chance(60) { 1 } else { 2 },
         day_cap: r
             .chance(25)
             .then(|| u32::try_from(r.between(0, 2)).unwrap_or_default()),
-        month_cap: r.chance(25).then(|| r.between(100, 600) * 100),
+        month_cap: r.chance(30).then_some(month_cap),
         // A main that can give, or not.
         balances: [
             just_above(r) + if r.chance(50) { 500_000 } else { 0 },
             just_above(r),
             just_above(r),
         ],
-        quantities: [quantity(r), quantity(r), quantity(r)],
+        quantities,
         lows: [low(r), low(r), low(r)],
         sub_by_card: r.chance(30),
         begins_s: r.between(0, 3 * 24 * 3_600),
@@ -242,7 +314,7 @@ fn setup(r: &mut Random) -> Setup {
 
 fn step(r: &mut Random) -> Step {
     let pick = r.below(64);
-    match r.below(110) {
+    match r.below(117) {
         0..=21 => Step::Sends((0..=r.below(4)).map(|_| sent(r)).collect(), fate(r)),
         22..=43 => Step::Deliver {
             pick,
@@ -250,48 +322,54 @@ fn step(r: &mut Random) -> Step {
             then: behaviour(r),
             fate: fate(r),
         },
-        44..=60 => Step::Go {
+        44..=50 => Step::OnTime {
+            pick,
+            past_us: r.between(-1, 1),
+            then: behaviour(r),
+            fate: fate(r),
+        },
+        51..=67 => Step::Go {
             pick,
             then: behaviour(r),
             fate: fate(r),
         },
-        61 => Step::Die { pick },
-        62 => Step::Lose { pick },
-        63 => Step::Wipe,
-        64..=75 => Step::Wait(wait(r)),
-        76..=80 => Step::Sweep(sweep(r), fate(r)),
-        81..=84 => Step::Ask,
-        85..=87 => Step::Webhook { pick, how: hook(r) },
-        88..=89 => Step::Rumour {
+        68 => Step::Die { pick },
+        69 => Step::Lose { pick },
+        70 => Step::Wipe,
+        71..=82 => Step::Wait(wait(r)),
+        83..=87 => Step::Sweep(sweep(r), fate(r)),
+        88..=91 => Step::Ask,
+        92..=94 => Step::Webhook { pick, how: hook(r) },
+        95..=96 => Step::Rumour {
             pick,
             status: status(r),
         },
-        90 => Step::Resolve {
+        97 => Step::Resolve {
             pick,
             captures: r.chance(60),
         },
-        91..=92 => Step::Refund {
+        98..=99 => Step::Refund {
             pick,
             percent: percent(r),
         },
-        93..=94 => Step::Dispute {
+        100..=101 => Step::Dispute {
             pick,
             percent: percent(r),
             end: dispute_end(r),
         },
-        95..=99 => Step::Settings(change(r)),
-        100..=101 => Step::Adjust {
+        102..=106 => Step::Settings(change(r)),
+        107..=108 => Step::Adjust {
             wallet: r.below(3),
             milli: r.between(-40, 40) * 500,
             fate: fate(r),
         },
-        102 => Step::Move {
+        109 => Step::Move {
             down: r.chance(60),
             milli: r.between(1, 60) * 500,
             fate: fate(r),
         },
-        103 => Step::ByHandAgain,
-        104..=105 => {
+        110 => Step::ByHandAgain,
+        111..=112 => {
             let (wallet, batch, milli) = (r.below(3), r.below(3), r.between(1, 60) * 500);
             Step::Leave {
                 wallet,
@@ -300,11 +378,11 @@ fn step(r: &mut Random) -> Step {
                 minutes: r.between(1, 60),
             }
         }
-        106 => Step::Close {
+        113 => Step::Close {
             wallet: r.below(3),
             batch: r.below(3),
         },
-        107..=108 => Step::Buy {
+        114..=115 => Step::Buy {
             wallet: r.below(2),
             milli: r.between(2, 400) * 500,
             hosted: r.chance(40),

@@ -87,7 +87,7 @@ impl Driver<'_> {
             .as_ref()
             .map_or_else(|| "a question or a page".to_owned(), |item| item.name.clone());
         self.bag.extend(item);
-        Some(Done::told(told))
+        Some(Done::outside(told))
     }
 
     fn call(&self) -> Result<GatewayCall> {
@@ -107,7 +107,7 @@ impl Driver<'_> {
             call,
             charged,
         });
-        Ok(Done::told(told))
+        Ok(Done::outside(told))
     }
 
     async fn write_answer(
@@ -200,7 +200,9 @@ impl Driver<'_> {
             let inquired = Box::new(inquired);
             self.hands.push(InHand::ToAsk { asking, inquired });
         }
-        Ok(Done::told(told))
+        let mut done = Done::told(told);
+        done.is_outside = expected.is_empty();
+        Ok(done)
     }
 
     fn question(&mut self, asking: Asking, inquired: Box<Inquired>, then: Behaviour) -> Result<Done> {
@@ -238,7 +240,7 @@ impl Driver<'_> {
             call,
             end,
         });
-        Ok(Done::told(format!(
+        Ok(Done::outside(format!(
             "the gateway is asked about {plain}: {heard:?}"
         )))
     }

@@ -131,6 +131,29 @@ impl Driver<'_> {
         Ok(Some(done))
     }
 
+    /// A delayed message comes when it should, or a little early or late.
+    pub(super) async fn deliver_on_time(
+        &mut self,
+        pick: usize,
+        past_us: i64,
+        then: Behaviour,
+    ) -> Result<Option<Done>> {
+        let delayed: Vec<usize> = (0..self.bag.len())
+            .filter(|at| self.bag[*at].not_before.is_some())
+            .collect();
+        let Some(at) = at(pick, delayed.len()).map(|at| delayed[at]) else {
+            return Ok(None);
+        };
+        if let Some(due) = self.bag[at]
+            .not_before
+            .map(|due| due + past_us)
+            .filter(|due| *due > self.model.now)
+        {
+            self.set_clock(due).await?;
+        }
+        self.deliver(self.bag.len() - 1 - at, false, then).await
+    }
+
     /// As `topup-requested` does.
     async fn wake(&mut self, item: &Item) -> Result<Done> {
         let message: TopupRequested = serde_json::from_slice(&item.body)?;
@@ -270,13 +293,13 @@ impl Driver<'_> {
     /// The broker loses one message.
     pub(super) fn lose(&mut self, pick: usize) -> Option<Done> {
         let item = self.bag.remove(at(pick, self.bag.len())?);
-        Some(Done::told(format!("{} {}", item.queue, item.name)))
+        Some(Done::outside(format!("{} {}", item.queue, item.name)))
     }
 
     /// The broker loses everything.
     pub(super) fn wipe(&mut self) -> Option<Done> {
         let lost = std::mem::take(&mut self.bag);
-        (!lost.is_empty()).then(|| Done::told(format!("{} messages", lost.len())))
+        (!lost.is_empty()).then(|| Done::outside(format!("{} messages", lost.len())))
     }
 }
 

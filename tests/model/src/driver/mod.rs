@@ -48,6 +48,8 @@ struct Done {
     messages: Vec<OutboxMessage>,
     /// The delivery that it was done for, with whether it comes again in any case.
     delivery: Option<(Item, bool)>,
+    /// Nothing of the store's was touched, so there is nothing to compare.
+    is_outside: bool,
 }
 
 impl Done {
@@ -55,6 +57,14 @@ impl Done {
         Self {
             told: told.to_string(),
             ..Self::default()
+        }
+    }
+
+    /// Something that the store does not hear of, or has nothing to do for.
+    fn outside(told: impl Display) -> Self {
+        Self {
+            is_outside: true,
+            ..Self::told(told)
         }
     }
 
@@ -130,7 +140,9 @@ impl<'a> Driver<'a> {
             return Ok(());
         };
         self.tell(&done.told);
-        self.agree().await?;
+        if !done.is_outside {
+            self.agree().await?;
+        }
         self.hand_over(done, fate_of(step)).await
     }
 
@@ -147,6 +159,9 @@ impl<'a> Driver<'a> {
             Step::Deliver {
                 pick, twice, then, ..
             } => self.deliver(*pick, *twice, *then).await,
+            Step::OnTime {
+                pick, past_us, then, ..
+            } => self.deliver_on_time(*pick, *past_us, *then).await,
             Step::Go { pick, then, .. } => self.go(*pick, *then).await,
             Step::Die { pick } => Ok(self.die(*pick)),
             Step::Lose { pick } => Ok(self.lose(*pick)),
@@ -312,6 +327,7 @@ const fn fate_of(step: &Step) -> Fate {
     match step {
         Step::Sends(_, fate)
         | Step::Deliver { fate, .. }
+        | Step::OnTime { fate, .. }
         | Step::Go { fate, .. }
         | Step::Sweep(_, fate)
         | Step::Adjust { fate, .. }
@@ -344,7 +360,7 @@ fn same(rules: impl Display, store: impl Display) -> Result<String> {
     Ok(rules)
 }
 
-/// Which of so many things is meant.
+/// Which of so many things is meant: 0 is the newest.
 fn at(pick: usize, of: usize) -> Option<usize> {
-    pick.checked_rem(of)
+    pick.checked_rem(of).map(|back| of - 1 - back)
 }

@@ -21,7 +21,7 @@ impl Driver<'_> {
             Hook::WrongReference => result.reference = format!("{}0", result.reference).parse()?,
         }
         self.put_in_bag(&result)?;
-        Ok(Some(Done::told(plain)))
+        Ok(Some(Done::outside(plain)))
     }
 
     /// Somebody says how a payment ended. Who says that money was taken, or went back, is right.
@@ -48,7 +48,7 @@ impl Driver<'_> {
         }
         let result = self.result(&plain, status, ResultSource::Reconcile)?;
         self.put_in_bag(&result)?;
-        Ok(Some(Done::told(plain)))
+        Ok(Some(Done::outside(plain)))
     }
 
     fn captured(&mut self, plain: &str, amount: i64, refunded: i64) {
@@ -71,7 +71,7 @@ impl Driver<'_> {
         } else {
             Standing::Refused
         };
-        Some(Done::told(plain))
+        Some(Done::outside(plain))
     }
 
     /// V1: a part of a captured payment goes back, or all that is left.
@@ -88,7 +88,7 @@ impl Driver<'_> {
         line.reversals += 1;
         let name = format!("refund-{}", line.reversals);
         self.reversal(&plain, PaymentStatus::Reversed, &name, amount)?;
-        Ok(Some(Done::told(format!("{amount} of {plain}"))))
+        Ok(Some(Done::outside(format!("{amount} of {plain}"))))
     }
 
     /// V1: a dispute opens, or ends.
@@ -127,7 +127,7 @@ impl Driver<'_> {
             }
         };
         self.reversal(&plain, status, &name, amount)?;
-        Ok(Some(Done::told(format!(
+        Ok(Some(Done::outside(format!(
             "{status} {name} of {amount} of {plain}"
         ))))
     }

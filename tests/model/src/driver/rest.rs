@@ -84,6 +84,7 @@ impl Driver<'_> {
         if let Some(pick) = self
             .bag
             .iter()
+            .rev()
             .position(|item| item.not_before.is_none_or(|at| at <= now))
         {
             return Ok(Some(Step::Deliver {
@@ -97,9 +98,10 @@ impl Driver<'_> {
         let parked = world
             .payments
             .iter()
+            .rev()
             .position(|(_, row)| row.state == PaymentState::Parked);
         if let Some(pick) = parked {
-            let plain = world.payments.keys().nth(pick);
+            let plain = world.payments.keys().rev().nth(pick);
             let was_captured = plain.is_some_and(|it| self.books.verdict(it) == Some(PaymentStatus::Success));
             let status = if was_captured {
                 PaymentStatus::Success
@@ -117,7 +119,13 @@ impl Driver<'_> {
             })
             || world.outbox.iter().any(|row| row.queue != "notifications");
         if is_open {
-            return Ok(Some(Step::Wait(Wait::Moment { nth: 0, past_us: 1 })));
+            // What waits for nothing is waited for by a sweep, which is strict about its moment.
+            let wait = if self.moments().is_empty() {
+                Wait::Seconds(1)
+            } else {
+                Wait::Moment { nth: 0, past_us: 1 }
+            };
+            return Ok(Some(Step::Wait(wait)));
         }
         self.tell_truth()?;
         let pick = 0;

@@ -27,6 +27,7 @@ impl Driver<'_> {
                     .and_then(|nth| moments.into_iter().nth(nth))
                     .map(|at| at + past_us)
             }
+            Wait::Age { pick, past_us } => self.old_age(pick).map(|at| at + past_us),
             Wait::Midnight { past_us } => self.next(|at| day_and_month(at).0).map(|at| at + past_us),
             Wait::Month { past_us } => self.next(|at| day_and_month(at).1).map(|at| at + past_us),
         };
@@ -35,13 +36,34 @@ impl Driver<'_> {
         let Some(to) = to.filter(|to| *to > now && *to <= last) else {
             return Ok(None);
         };
+        self.set_clock(to).await?;
+        Ok(Some(Done::outside(Self::moment(to)?)))
+    }
+
+    /// The database's clock, and the model's.
+    pub(super) async fn set_clock(&mut self, to: Us) -> Result<()> {
         self.db.set_clock(to).await?;
         self.model.now = to;
-        Ok(Some(Done::told(Self::moment(to)?)))
+        Ok(())
+    }
+
+    /// When an open payment is so old that a person has to look, or its customer is gone.
+    fn old_age(&self, pick: usize) -> Option<Us> {
+        let payments = self.model.world.payments.values();
+        let open: Vec<Us> = payments
+            .filter(|row| row.settled_at.is_none())
+            .map(|row| row.intent_at)
+            .collect();
+        let age_s = if pick.is_multiple_of(4) {
+            policy::PAGE_MAX_S
+        } else {
+            policy::UNKNOWN_MAX_S
+        };
+        super::at(pick, open.len()).map(|at| open[at] + us(age_s))
     }
 
     /// Every moment to come that something waits for.
-    fn moments(&self) -> BTreeSet<Us> {
+    pub(super) fn moments(&self) -> BTreeSet<Us> {
         let world = &self.model.world;
         let mut moments = BTreeSet::new();
         for topup in world.topups.values().filter(|topup| topup.state.is_open()) {
@@ -133,7 +155,10 @@ impl Driver<'_> {
                 (same(rules, store.expire_holds(ROWS_MAX).await?)?, Vec::new())
             }
         };
-        let count = messages.len();
-        Ok(Done::told(format!("{told}, {count} messages")).with(messages))
+        let told = format!("{told}, {} messages", messages.len());
+        let mut done = Done::told(told).with(messages);
+        // What it did without saying so is seen after the next step.
+        done.is_outside = done.messages.is_empty() && sweep != Sweep::Holds;
+        Ok(done)
     }
 }
