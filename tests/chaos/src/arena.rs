@@ -423,8 +423,8 @@ async fn again(mut order: impl AsyncFnMut() -> Result<()>) -> Result<()> {
 /// A fleet that meets everything within minutes: short pauses, small batches, two of each kind.
 fn options(spacing_s: u64) -> AppOptions {
     let settings = [
-        ("SMS_SENT__BATCH_MAX", "50"),
-        ("SMS_SENT__PREFETCH", "400"),
+        ("SMS_SENT__BATCH_MAX", "200"),
+        ("SMS_SENT__PREFETCH", "1000"),
         ("PAYSTACK__TIMEOUT", "2s"),
         ("PAYSTACK__BREAKER_PAUSE_FIRST", "1s"),
         ("PAYSTACK__BREAKER_PAUSE_MAX", "4s"),

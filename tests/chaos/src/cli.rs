@@ -17,7 +17,7 @@ pub(crate) struct Cli {
     /// What faults and load follow from; another one each time, where it is not given
     #[arg(long)]
     seed: Option<u64>,
-    /// How long there are faults; setting up and judging come on top
+    /// How long there are faults; setting up, judging and some histories of the model come on top
     #[arg(long, default_value_t = 5.0, value_parser = minutes)]
     minutes: f64,
     /// Half a minute with few accounts
@@ -40,17 +40,21 @@ pub(crate) struct Size {
     pub(crate) accounts: i64,
     pub(crate) per_second: u64,
     pub(crate) spacing_s: u64,
+    /// Whether histories of the model are played at the end.
+    pub(crate) histories: bool,
 }
 
 const WHOLE: Size = Size {
     accounts: 168,
-    per_second: 200,
+    per_second: 100,
     spacing_s: 20,
+    histories: true,
 };
 const QUICK: Size = Size {
     accounts: 24,
     per_second: 60,
     spacing_s: 4,
+    histories: false,
 };
 const QUICK_LENGTH: Duration = Duration::from_secs(24);
 

@@ -4,7 +4,8 @@
 //! cut; senders that publish all the time, with everything that senders do wrong; and a schedule of faults and pairs of
 //! faults that follows from a seed ([`fault`], [`plan`]). Each fault ends, and how long the fleet then takes to be at
 //! work again by itself is measured. At the end everything comes to rest, and the judge of the specification's tests
-//! asks everybody who knows whether anything was lost, doubled, charged too early or told twice.
+//! asks everybody who knows whether anything was lost, doubled, charged too early or told twice. Then, for a tenth of the
+//! time, random histories are played on the store and on the model of the rules.
 //!
 //! It runs the debug build, in which a process can be told to die at a named point. Progress goes to standard error,
 //! the report to standard output; the exit status is 0 only where nothing is off.

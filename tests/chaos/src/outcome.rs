@@ -55,8 +55,8 @@ impl fmt::Display for Outcome {
         }
         writeln!(
             f,
-            "{} messages published, {} again after a loss",
-            self.published, counts.published_again
+            "{} messages published, {} again after a loss; {} histories of the model",
+            self.published, counts.published_again, counts.histories
         )?;
         match &self.verdict {
             Some(verdict) => writeln!(f, "{verdict}")?,

@@ -67,6 +67,7 @@ async fn show(bar: &ProgressBar, arena: &Arena, sender: &Sender, tally: &Tally) 
         }
         if let Ok(Some(queue)) = arena.eyes.queue("sms-sent").await {
             waiting = queue.ready;
+            sender.hold_above(u64::from(waiting));
         }
         if let Ok(Some(queue)) = arena.eyes.queue("sms-sent.dead").await {
             parked = queue.ready;

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::time::sleep;
+use topup_model::Stop;
 use topup_tests::Verdict;
 
 use crate::arena::Arena;
@@ -28,6 +29,8 @@ const FLUSH_MAX: Duration = Duration::from_secs(60);
 const REVERSAL_PAUSE: Duration = Duration::from_secs(7);
 /// How many there are in one run.
 const REVERSALS_MAX: u32 = 12;
+/// Histories of the model are played for one part in so many of the time that there are faults.
+const HISTORIES_OF: u32 = 10;
 
 /// Does all of it. What is off is in the outcome; an error is that nothing could be found out.
 pub(crate) async fn run(wish: &Wish, size: Size, again: String) -> Result<Outcome> {
@@ -57,6 +60,9 @@ pub(crate) async fn run(wish: &Wish, size: Size, again: String) -> Result<Outcom
     let verdict = judge(&arena, &sender, &tally, spacing).await;
     if let Err(error) = &verdict {
         tally.finding(format!("{error:#}"));
+    }
+    if let Some(time) = size.histories.then_some(wish.length / HISTORIES_OF) {
+        play(&arena, wish.seed, time, &tally).await;
     }
     drop(progress);
     let mut outcome = Outcome {
@@ -170,6 +176,19 @@ async fn judge(arena: &Arena, sender: &Sender, tally: &Tally, spacing: Duration)
         tally.finding(format!("{error:#}"));
     }
     Ok(verdict)
+}
+
+/// Histories of the model, on the same database server.
+async fn play(arena: &Arena, seed: u64, time: Duration, tally: &Tally) {
+    let until = Stop::At(Instant::now() + time);
+    match topup_model::run(&arena.stack, seed, until, |count| tally.histories(count)).await {
+        Ok(report) => {
+            if let Some(failure) = report.failure {
+                tally.finding(failure.to_string());
+            }
+        }
+        Err(error) => tally.finding(format!("playing histories: {error:#}")),
+    }
 }
 
 /// Copies a directory of logs.

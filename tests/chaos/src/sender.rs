@@ -22,6 +22,8 @@ const TICK: Duration = Duration::from_millis(100);
 const LOT_MAX: usize = 200;
 /// Messages that wait to be published, at most; a sender that can't get rid of them makes no more.
 const PENDING_MAX: usize = 20_000;
+/// Messages that the fleet may have to do before senders hold back.
+const TO_DO_MAX: u64 = 2_000;
 /// Longest wait for the broker.
 const BROKER_MAX: Duration = Duration::from_secs(5);
 /// Pause before the broker is tried again.
@@ -40,6 +42,8 @@ struct Shared {
     promised: Mutex<Promised>,
     published: AtomicU64,
     is_making: AtomicBool,
+    /// The fleet has more to do than it should: nothing new until it has caught up.
+    is_held: AtomicBool,
     /// Whether a lot is on its way.
     under_way: AtomicBool,
 }
@@ -59,6 +63,7 @@ impl Sender {
             promised: Mutex::default(),
             published: AtomicU64::new(0),
             is_making: AtomicBool::new(true),
+            is_held: AtomicBool::new(false),
             under_way: AtomicBool::new(false),
         });
         let lot = per_second * u64::try_from(TICK.as_millis()).unwrap_or(100) / 1_000;
@@ -76,6 +81,13 @@ impl Sender {
         for message in messages {
             pending.push_front(message);
         }
+    }
+
+    /// Makes nothing new while the fleet has so many messages to do: it is to meet faults at work, on a slow machine,
+    /// too, and not to be buried.
+    pub(crate) fn hold_above(&self, to_do: u64) {
+        let is_held = to_do > TO_DO_MAX;
+        self.shared.is_held.store(is_held, Ordering::Relaxed);
     }
 
     /// Messages that were confirmed, repeats included.
@@ -135,7 +147,7 @@ async fn make(shared: Arc<Shared>, mut traffic: Traffic, lot: u64) {
     while shared.is_making.load(Ordering::Relaxed) {
         ticks.tick().await;
         let mut pending = lock(&shared.pending);
-        if pending.len() < PENDING_MAX {
+        if pending.len() < PENDING_MAX && !shared.is_held.load(Ordering::Relaxed) {
             pending.extend(traffic.next(lot));
         }
     }

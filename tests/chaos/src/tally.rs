@@ -31,6 +31,8 @@ pub(crate) struct Counts {
     pub(crate) over_5_s: u64,
     /// Messages that were published again, because a broker or a queue was lost.
     pub(crate) published_again: usize,
+    /// Histories that were played on the store and on the model of the rules.
+    pub(crate) histories: u64,
     /// What went wrong, beside what the judge finds.
     pub(crate) findings: Vec<String>,
     /// What is going on.
@@ -69,6 +71,12 @@ impl Tally {
 
     pub(crate) fn published_again(&self, count: usize) {
         self.lock().published_again += count;
+    }
+
+    pub(crate) fn histories(&self, count: u64) {
+        let mut counts = self.lock();
+        counts.histories = count;
+        counts.now = format!("histories of the model: {count}");
     }
 
     pub(crate) fn finding(&self, what: String) {
