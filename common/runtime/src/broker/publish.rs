@@ -27,6 +27,9 @@ use tracing::{info, warn};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Least time between two declarations of the topology because a queue was missing.
 const DECLARE_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// How long a missing queue is left to its consumers: they make it again as soon as the broker has told them that it is
+/// gone. Made again before that, it can lose them without a word to them.
+const CONSUMERS_FIRST: Duration = Duration::from_secs(1);
 
 /// Why a message is not known to be with the broker. It may be there all the same: publishing it again is safe,
 /// since every receiver recognises a repeat.
@@ -314,8 +317,12 @@ async fn watch_over(inner: &Inner, amqp: &Amqp, link: &Link, part: &Part, shutdo
             () = inner.lost.notified() => return "the connection did not answer".to_owned(),
             () = inner.missing.notified() => {
                 if amqp.declare && declared.elapsed() >= DECLARE_AGAIN_AFTER {
-                    declared = Instant::now();
+                    tokio::select! {
+                        () = tokio::time::sleep(CONSUMERS_FIRST) => {}
+                        () = shutdown.requested() => return "the process ends".to_owned(),
+                    }
                     declare_again(amqp, link).await;
+                    declared = Instant::now();
                 }
             }
             _ = look.tick() => {

@@ -35,7 +35,7 @@ const ACKNOWLEDGEMENTS_ARRIVE: Duration = Duration::from_millis(250);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often a session asks whether the broker still knows of a consumer of its queue. A queue that is deleted and
 /// made again at once can lose its consumers without a word to them.
-const ASK_EVERY: Duration = Duration::from_secs(5);
+const ASK_EVERY: Duration = Duration::from_secs(2);
 /// Answers in a row that know of none before the session is given up: a queue that has no leader for a moment gives
 /// the same answer.
 const UNKNOWN_MAX: u32 = 2;
