@@ -39,6 +39,7 @@ mod alerts;
 mod notices;
 
 // What goes wrong loses nothing and doubles nothing.
+mod broker_trouble;
 mod clock;
 mod commits;
 mod crash;
