@@ -156,6 +156,33 @@ async fn production_refuses_fakes() -> Result<()> {
     Ok(())
 }
 
+/// Builds without debug assertions know nothing of it.
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn a_point_to_be_killed_at_is_refused_in_production_and_where_there_is_no_such_point() -> Result<()> {
+    let production = [
+        ("TOPUP__MODE", "production"),
+        ("TOPUP__AMQP__URL", "amqps://topup:secret@broker/v"),
+        ("TOPUP__DATABASE__URL", "postgres://topup:secret@database/d"),
+        ("TOPUP__PAYSTACK__SECRET_KEY", "sk_live_x"),
+        (topup_failpoints::VARIABLE, "received"),
+    ];
+    let misspelt = [NOWHERE.as_slice(), &[(topup_failpoints::VARIABLE, "recieved")]].concat();
+    for worker in WORKERS {
+        for (given, why) in [
+            (production.as_slice(), "for tests alone"),
+            (&misspelt, "no failpoint"),
+        ] {
+            let line = refusal(worker, &run(worker, &[], given).await?)?;
+            assert!(
+                line.contains(topup_failpoints::VARIABLE) && line.contains(why),
+                "{worker}: {line}"
+            );
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_process_says_one_line_when_it_listens_and_ends_with_0_when_told_to() -> Result<()> {
     for worker in WORKERS {
