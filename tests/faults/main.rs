@@ -7,6 +7,7 @@
 //! fleet works again without anybody's help.
 
 mod chaos;
+mod cluster;
 mod database;
 mod deploys;
 mod table;
