@@ -6,6 +6,7 @@
 //! the specification run. After each fault the same three things hold: nothing is lost, nothing is doubled, and the
 //! fleet works again without anybody's help.
 
+mod broker;
 mod chaos;
 mod cluster;
 mod database;
