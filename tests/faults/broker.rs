@@ -1,5 +1,5 @@
-//! The broker restarted, killed, in alarm, closing channels, and with all its data lost: senders publish again what was
-//! not confirmed, and everything else comes right by itself.
+//! The broker restarted, killed, in alarm and closing channels: senders publish again what was not confirmed, and
+//! everything else comes right by itself.
 
 use std::time::Duration;
 
