@@ -261,7 +261,7 @@ async fn a_database_that_was_wiped_starts_empty() {
         .act(Server::Database, Act::Start)
         .await
         .expect("an empty database");
-    let error = database(&space).await.err().expect("no such database");
+    let error = database(&space).await.expect_err("no such database");
     assert_eq!(
         error.code(),
         Some(&tokio_postgres::error::SqlState::INVALID_CATALOG_NAME)
