@@ -147,7 +147,8 @@ async fn kill_at_each(app: &mut App, checker: &mut Checker, worker: &str, failpo
 
 /// Everything comes to rest. Of charges whose worker died it is not known what became of them: their time passes.
 async fn come_to_rest(app: &App) -> Result<()> {
-    // One after the other: whoever writes both at once gets in the way of those who work.
+    // One after the other: whoever writes both at once gets in the way of those who work. So the second one takes only
+    // what the first one took: more may have fallen silent between them.
     const SILENT: &str = "state = 'charging' AND answer IS NULL AND ask_at IS NULL AND intent_at
         BETWEEN clock_timestamp() - interval '30 minutes' AND clock_timestamp() - interval '2 seconds'";
     let time_passes = [
@@ -155,7 +156,11 @@ async fn come_to_rest(app: &App) -> Result<()> {
             "UPDATE topups SET woken_at = woken_at - interval '1 hour'
               WHERE topup_id IN (SELECT topup_id FROM payments WHERE {SILENT})"
         ),
-        format!("UPDATE payments SET intent_at = intent_at - interval '1 hour' WHERE {SILENT}"),
+        format!(
+            "UPDATE payments SET intent_at = intent_at - interval '1 hour'
+              WHERE {SILENT} AND topup_id IN
+                    (SELECT topup_id FROM topups WHERE woken_at < clock_timestamp() - interval '30 minutes')"
+        ),
     ];
     let open = "SELECT count(*) FROM topups WHERE state IN ('requested', 'scheduled', 'charging', 'pending', 'unknown')";
     eventually("an end of every top-up", async || {
