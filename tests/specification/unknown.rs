@@ -235,7 +235,7 @@ async fn a_charge_whose_worker_was_killed_before_the_answer_is_asked_about_and_c
     let mut app = App::start(asking_alone().setting("PAYSTACK__TIMEOUT", "5s")).await?;
     app.import(&[main_account(1001).credits(150).card("AUTH_ok")])
         .await?;
-    app.outside.post("latency", &json!({"ms": 2_000})).await?;
+    app.outside.post("latency", &json!({"ms": 4_000})).await?;
     app.send(&[event(1001).credits(50)]).await?;
     app.topup_in(1001, "sms", &["charging"]).await?;
     app.outside.captures(1).await?;
