@@ -13,8 +13,9 @@ use tokio::time::sleep;
 
 use super::install::Programs;
 use super::leader::Leader;
+use super::ports::{self, Port};
 use super::server::{Kind, Server};
-use super::{log_tail, ports, random, service};
+use super::{log_tail, random, service};
 use crate::acts::Act;
 use crate::database;
 use crate::home::Home;
@@ -38,7 +39,7 @@ pub(super) struct Postgres {
     log: PathBuf,
     /// Whom to become; PostgreSQL refuses to run as root.
     user: Option<&'static str>,
-    port: u16,
+    port: Port,
     password: String,
     settings: String,
     elsewhere: Option<PathBuf>,
@@ -61,9 +62,9 @@ pub(super) async fn start(
         dir,
         log: home.log("postgres"),
         user,
+        settings: settings(home.instance(), port.number(), durability),
         port,
         password: random::secret()?,
-        settings: settings(home.instance(), port, durability),
         elsewhere,
     });
     server.act(Act::Start).await?;
@@ -78,6 +79,10 @@ pub(super) async fn start(
 impl Kind for Postgres {
     /// It breaks all connections off, and leaves its data in order.
     const STOP: Signal = Signal::INT;
+
+    fn ports(&self) -> Vec<&Port> {
+        vec![&self.port]
+    }
 
     async fn prepare(&self) -> Result<()> {
         if self.dir.join("PG_VERSION").exists() {

@@ -18,8 +18,9 @@ use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
 use super::leader::Leader;
+use super::ports::{self, Port};
 use super::server::{Kind, Server};
-use super::{PATH, install, log_tail, ports, random, service};
+use super::{PATH, install, log_tail, random, service};
 use crate::acts::Act;
 use crate::addresses::Addresses;
 use crate::home::Home;
@@ -52,6 +53,7 @@ const POLL: Duration = Duration::from_millis(50);
 pub(super) struct Cluster {
     nodes: Vec<Server<Node>>,
     epmd: Mutex<Option<Leader>>,
+    _epmd_port: Port,
 }
 
 /// One node, up or down.
@@ -65,25 +67,26 @@ pub(super) struct Node {
     shared_dir: PathBuf,
     log: PathBuf,
     ports: Ports,
+    epmd_port: u16,
     /// The names of all nodes of its cluster, itself included.
     names: Vec<String>,
     durability: Durability,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Ports {
-    amqp: u16,
-    management: u16,
-    prometheus: u16,
-    distribution: u16,
-    epmd: u16,
+    amqp: Port,
+    management: Port,
+    prometheus: Port,
+    distribution: Port,
 }
 
 impl Cluster {
     /// Starts nodes in fresh directories of `home` and waits until they serve, as one.
     pub(super) async fn start(home: &Home, options: &Options, attempt: u32) -> Result<Self> {
         let started = Instant::now();
-        let nodes = laid_out(home, options, attempt)?;
+        let [epmd_port] = ports::free()?;
+        let nodes = laid_out(home, options, attempt, epmd_port.number())?;
         let count = nodes.len();
         eprintln!(
             "stack: starting RabbitMQ{}",
@@ -93,12 +96,12 @@ impl Cluster {
                 String::new()
             }
         );
-        let epmd_port = nodes.first().context("a cluster has a node")?.ports.epmd;
         let mut epmd = service("epmd", "KILL", None, &home.log("rabbitmq"))?;
         epmd.args(["-port", &epmd_port.to_string(), "-address", "127.0.0.1"]);
         let cluster = Self {
             epmd: Mutex::new(Some(Leader::spawn(epmd, "epmd", Signal::KILL)?)),
             nodes: nodes.into_iter().map(Server::new).collect(),
+            _epmd_port: epmd_port,
         };
         // Those of a cluster wait for each other.
         try_join_all(cluster.nodes.iter().map(|node| node.act(Act::Start))).await?;
@@ -173,12 +176,11 @@ impl Cluster {
 }
 
 /// The nodes' places: directories, names and ports.
-fn laid_out(home: &Home, options: &Options, attempt: u32) -> Result<Vec<Node>> {
+fn laid_out(home: &Home, options: &Options, attempt: u32, epmd_port: u16) -> Result<Vec<Node>> {
     let shared_dir = home.data(&format!("rabbitmq-{attempt}"))?;
     let cookie = shared_dir.join(".erlang.cookie");
     fs::write(&cookie, random::secret()?).context("writing RabbitMQ's cookie")?;
     fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).context("closing RabbitMQ's cookie")?;
-    let [epmd] = ports::free()?;
     let of = |name: &str, number: u8| match number {
         0 => name.to_owned(),
         number => format!("{name}-{number}"),
@@ -200,8 +202,8 @@ fn laid_out(home: &Home, options: &Options, attempt: u32) -> Result<Vec<Node>> {
                     management,
                     prometheus,
                     distribution,
-                    epmd,
                 },
+                epmd_port,
                 names: names.clone(),
                 durability: options.durability,
             })
@@ -211,6 +213,16 @@ fn laid_out(home: &Home, options: &Options, attempt: u32) -> Result<Vec<Node>> {
 
 impl Kind for Node {
     const STOP: Signal = Signal::TERM;
+
+    fn ports(&self) -> Vec<&Port> {
+        let Ports {
+            amqp,
+            management,
+            prometheus,
+            distribution,
+        } = &self.ports;
+        vec![amqp, management, prometheus, distribution]
+    }
 
     async fn prepare(&self) -> Result<()> {
         self.write_settings().context("writing RabbitMQ's settings")
@@ -274,8 +286,7 @@ impl Node {
             management,
             prometheus,
             distribution: _,
-            epmd: _,
-        } = self.ports;
+        } = &self.ports;
         Addresses {
             amqp_url: format!("amqp://{USER}:{PASSWORD}@127.0.0.1:{amqp}"),
             management_url: format!("http://{USER}:{PASSWORD}@127.0.0.1:{management}"),
@@ -293,7 +304,7 @@ impl Node {
         [
             // Where the cookie is.
             ("HOME", self.shared_dir.clone().into()),
-            ("ERL_EPMD_PORT", self.ports.epmd.to_string().into()),
+            ("ERL_EPMD_PORT", self.epmd_port.to_string().into()),
             ("ERL_EPMD_ADDRESS", "127.0.0.1".into()),
             ("ERL_CRASH_DUMP_SECONDS", "0".into()),
             ("RABBITMQ_NODENAME", self.name.clone().into()),
@@ -305,7 +316,7 @@ impl Node {
     /// connections in the broker's log.
     async fn serves(&self, management: &Management) -> Result<()> {
         management.get("/api/overview").await?;
-        let connecting = TcpStream::connect((Ipv4Addr::LOCALHOST, self.ports.amqp));
+        let connecting = TcpStream::connect((Ipv4Addr::LOCALHOST, self.ports.amqp.number()));
         connecting.await.map(drop).context("connecting to the broker")
     }
 
@@ -354,8 +365,7 @@ impl Node {
             management,
             prometheus,
             distribution: _,
-            epmd: _,
-        } = self.ports;
+        } = &self.ports;
         let mut settings = format!(
             "listeners.tcp.1 = 127.0.0.1:{amqp}\n\
              management.tcp.ip = 127.0.0.1\n\

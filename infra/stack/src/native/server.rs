@@ -5,12 +5,19 @@ use rustix::process::Signal;
 use tokio::sync::Mutex;
 
 use super::leader::Leader;
+use super::ports::Port;
 use crate::acts::Act;
+
+/// Starts before giving up; a port lost between the look and the use is what a second one mends.
+const START_ATTEMPTS: u32 = 2;
 
 /// What is particular about one kind of server.
 pub(super) trait Kind {
     /// What tells it to stop in its own order.
     const STOP: Signal;
+
+    /// What it listens on.
+    fn ports(&self) -> Vec<&Port>;
 
     /// Makes what a start needs and a wipe took, where it is not there.
     async fn prepare(&self) -> Result<()>;
@@ -83,11 +90,28 @@ impl<K: Kind> Server<K> {
     }
 
     async fn start(&self, leader: &mut Option<Leader>) -> Result<()> {
+        let mut attempt = 1;
+        loop {
+            match self.start_once(leader).await {
+                Err(error) if attempt < START_ATTEMPTS => {
+                    eprintln!("stack: {error:#}");
+                    eprintln!("stack: trying again");
+                    attempt += 1;
+                }
+                started => return started,
+            }
+        }
+    }
+
+    async fn start_once(&self, leader: &mut Option<Leader>) -> Result<()> {
         let has_ended = match leader.as_mut() {
             Some(up) => up.ended()?.is_some(),
             None => true,
         };
         if has_ended {
+            for port in self.kind.ports() {
+                port.until_free().await?;
+            }
             self.kind.prepare().await?;
             *leader = Some(self.kind.launch()?);
         }
