@@ -1,10 +1,11 @@
-//! The broker restarted, killed, in alarm and closing channels: senders publish again what was not confirmed, and
-//! everything else comes right by itself.
+//! The broker restarted, killed, in alarm, closing channels, and with all its data lost: senders publish again what was
+//! not confirmed, and everything else comes right by itself.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::join;
+use jiff::{SignedDuration, Timestamp};
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
@@ -280,6 +281,102 @@ async fn a_channel_that_the_broker_closes_under_a_charge_charges_once_and_is_ope
         app.outside.charges(2).await?.len() == 2,
         "a card was charged twice"
     );
+    comes_right(&app, &checker).await?;
+    app.finish().await
+}
+
+/// How late a top-up may be whose message the broker lost: one sweep.
+const SWEPT_WITHIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long top-ups wait, and charging them takes on a busy machine, before a test counts them as not charged.
+const CHARGED_AT_ALL: Duration = Duration::from_secs(100);
+
+/// Their last top-up settled so long ago that the next one is due in a while, each at a moment of its own.
+async fn settled_before(app: &App, accounts: i64, due_after_s: i64, spread_s: i64) -> Result<()> {
+    let spacing = app
+        .env()
+        .get("TOPUP__RULES__CARD_SPACING")
+        .context("no spacing")?;
+    let sql = format!(
+        "INSERT INTO card_spacing (account_id, last_settled_at)
+         SELECT account, clock_timestamp() - interval '{spacing}' + interval '{due_after_s} s'
+                + interval '{spread_s} s' * account / {accounts}
+           FROM generate_series(1, {accounts}) account"
+    );
+    Ok(app.rows.client().batch_execute(&sql).await?)
+}
+
+/// Whose top-up waits, and until when.
+async fn waiting(app: &App) -> Result<Vec<(i64, Timestamp)>> {
+    let sql = "SELECT account_id, due_at FROM topups WHERE state = 'scheduled'";
+    let rows = app.rows.client().query(sql, &[]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Waits until each of these accounts was charged, once and not early. Returns how late the latest was.
+async fn each_is_charged(app: &App, due: &[(i64, Timestamp)]) -> Result<SignedDuration> {
+    let count = due.len();
+    let until = Instant::now() + CHARGED_AT_ALL;
+    let captures = loop {
+        // Waits by itself, for as long as it is patient.
+        match app.outside.captures(count).await {
+            Ok(captures) => break captures,
+            Err(too_few) if Instant::now() > until => return Err(too_few),
+            Err(_not_yet) => {}
+        }
+    };
+    ensure!(
+        captures.len() == count,
+        "{} captures of {count} top-ups",
+        captures.len()
+    );
+    let mut latest = SignedDuration::ZERO;
+    for &(account, due) in due {
+        let capture = captures.iter().find(|capture| capture.is_of(account));
+        let capture = capture.with_context(|| format!("{account} was not charged"))?;
+        ensure!(capture.at >= due, "{account} was charged early");
+        latest = latest.max(capture.at.duration_since(due));
+    }
+    Ok(latest)
+}
+
+#[tokio::test]
+async fn a_thousand_topups_wait_while_the_broker_loses_all_its_data_and_each_is_charged_on_time() -> Result<()>
+{
+    const WAITING: i64 = 1_000;
+    // What is called again while it is being charged costs time, and the machine is small.
+    let calm = fleet()
+        .setting("SWEEPER__INTERVAL", "5s")
+        .setting("SWEEPER__TOPUP_OVERDUE", "5s");
+    let (_turn, stack) = stack().await?;
+    let mut app = App::start_on(&stack, calm.spacing("10m")).await?;
+    import_accounts(&app, WAITING).await?;
+    settled_before(&app, WAITING, 45, 10).await?;
+    let all: Vec<_> = (1..=WAITING).map(event).collect();
+    let mut checker = Checker::new();
+    app.send(&all).await?;
+    all.iter().for_each(|event| checker.accepted(event));
+    let due = eventually("a thousand top-ups that wait, and their messages", async || {
+        // More messages, where the sweeper was impatient and called some of them again.
+        let delayed = app.broker.delayed().await? >= u32::try_from(WAITING)?;
+        Ok(Some(waiting(&app).await?).filter(|due| delayed && i64::try_from(due.len()) == Ok(WAITING)))
+    })
+    .await?;
+
+    stack.act(BROKER, Act::Wipe).await?;
+    stack.act(BROKER, Act::Start).await?;
+    app.space().make_again().await?;
+    let (workers, space) = (urls(&mut app), app.space().clone());
+    let took = consuming_again(&workers, &space).await?;
+    println!("back after a wipe: {} ms", took.as_millis());
+    app.see_again().await?;
+    ensure!(
+        !waiting(&app).await?.is_empty(),
+        "the broker was away for longer than any top-up waits"
+    );
+    let latest = each_is_charged(&app, &due).await?;
+    println!("charged late by {latest:#} at most");
+    ensure!(latest < SWEPT_WITHIN, "charged up to {latest:#} late");
     comes_right(&app, &checker).await?;
     app.finish().await
 }
