@@ -81,6 +81,7 @@ pub(crate) const THROUGHPUT: Section = Section {
     rows: &[
         per_s("raw_drain_per_s", "bare drain, no database: the limit"),
         per_s("debits_per_s", "debited"),
+        per_s("debits_among_bad_per_s", "debited, one message in 21 bad"),
         per_s("debits_hot_account_per_s", "debited, all on one account"),
         per_s("debits_1m_accounts_per_s", "debited, {many} accounts"),
         per_s("debits_20m_ledger_per_s", "debited, {rows} rows in the ledger"),
@@ -132,6 +133,12 @@ pub(crate) const SECTIONS: [Section; 9] = [
                 "debits_20m_ledger_ratio",
                 "{rows} rows ÷ empty ledger",
                 "debits_20m_ledger_per_s",
+                "debits_per_s",
+            ),
+            ratio(
+                "debits_among_bad_ratio",
+                "with bad messages ÷ without",
+                "debits_among_bad_per_s",
                 "debits_per_s",
             ),
             ratio(
@@ -236,6 +243,7 @@ pub(crate) const SECTIONS: [Section; 9] = [
         title: "Resident memory at its highest: sms-sent while it drains, the others while topping up",
         rows: &[
             mb("rss_load_sms_sent_mb", "sms-sent"),
+            mb("rss_among_bad_sms_sent_mb", "sms-sent, bad messages among them"),
             mb("rss_load_topup_requested_mb", "topup-requested"),
             mb("rss_load_payment_results_mb", "payment-results"),
             mb("rss_load_notifications_mb", "notifications"),

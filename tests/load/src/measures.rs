@@ -1,5 +1,6 @@
 //! The measurements, one file each, and the order of a round.
 
+mod bad;
 pub(crate) mod debits;
 pub(crate) mod delays;
 pub(crate) mod latency;
@@ -28,6 +29,11 @@ pub(crate) async fn round(bench: &mut Bench, plan: &Plan, samples: &mut Samples)
         let drained = debits::measure(&mut bench.few, &bench.watch, 1, events, account).await?;
         samples.add("debits_per_s", drained.per_s);
         drained.add_resources(samples);
+    }
+    if plan.has(Part::Bad) {
+        let drained = bad::measure(bench, events).await?;
+        samples.add("debits_among_bad_per_s", drained.per_s);
+        samples.add("rss_among_bad_sms_sent_mb", drained.rss_peak_mb);
     }
     if plan.has(Part::Hot) {
         let drained = debits::measure(&mut bench.few, &bench.watch, 1, events, |_| SPENDING_FROM).await?;

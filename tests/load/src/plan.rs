@@ -81,6 +81,9 @@ pub(crate) enum Part {
     /// Memory and CPU time
     #[value(name = "k")]
     Resources,
+    /// Bad messages among the events
+    #[value(name = "l")]
+    Bad,
 }
 
 /// A run.

@@ -31,7 +31,7 @@ pub(crate) struct Drained {
     cpu: Cpu,
     debits: f64,
     /// The largest worker's.
-    rss_peak_mb: f64,
+    pub(crate) rss_peak_mb: f64,
 }
 
 /// Debits `count` events, for the account of each number, by so many processes.
@@ -43,6 +43,16 @@ pub(crate) async fn measure(
     account: impl Fn(u32) -> u32,
 ) -> Result<Drained> {
     ground.fill_queue(count, account).await?;
+    drain(ground, watch, processes, count).await
+}
+
+/// Debits the `count` good events that are in the queue.
+pub(crate) async fn drain(
+    ground: &mut Ground,
+    watch: &Watch,
+    processes: usize,
+    count: u32,
+) -> Result<Drained> {
     let bar = progress::bar("debiting them", u64::from(count));
     ground.fleet.add_many(WORKER, processes).await?;
     let workers = ground.running()?;
