@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | the rules, told a second time | `model` |
 //! | the rows that are compared | `world` |
-//! | what can happen | `steps` |
+//! | what can happen, and how histories are drawn | `steps`, `draw` |
 //! | who makes it happen: broker, workers, gateway, people | `driver`, `gateway` |
 //! | a database whose clock is set | `database` |
 //! | a failing history made short | `shrink` |
@@ -19,6 +19,7 @@
 //! broker, the limits of the line to the gateway, the closing of days, and the texts of notices.
 
 mod database;
+mod draw;
 mod driver;
 mod gateway;
 mod model;
