@@ -82,7 +82,7 @@ async fn deploy(fleet: &mut Fleet, rows: &Rows, old: &Path) -> Result<()> {
     fleet.fleetctl(&["migrate"]).await?;
     fleet.fleetctl(&["topology", "apply"]).await?;
     under_load(rows).await?;
-    store.migrate_beyond(&[("V901__expand", EXPAND)]).await?;
+    store.migrate_beyond(&[("V901__expand", EXPAND)], |_| {}).await?;
     under_load(rows).await?;
     for worker in WORKERS {
         fleet.add(worker).await?;
@@ -103,7 +103,7 @@ async fn deploy(fleet: &mut Fleet, rows: &Rows, old: &Path) -> Result<()> {
     under_load(rows).await?;
 
     let both = [("V901__expand", EXPAND), ("V902__contract", CONTRACT)];
-    store.migrate_beyond(&both).await?;
+    store.migrate_beyond(&both, |_| {}).await?;
     under_load(rows).await
 }
 

@@ -1,7 +1,9 @@
 //! A migration comes to a fleet that works: it never stands in anybody's way for longer than a moment.
 
 use anyhow::{Context as _, Result};
+use tokio::sync::mpsc;
 use tokio_postgres::NoTls;
+use topup_store::MigrationWait;
 use topup_tests::{App, AppOptions, Event, event, eventually, main_account, store_on};
 
 /// Wants every table that it names for itself.
@@ -22,7 +24,11 @@ async fn a_migration_that_finds_a_table_in_use_gives_way_and_debits_go_on_until_
         .batch_execute("BEGIN; SELECT count(*) FROM wallets")
         .await?;
     let store = store_on(app.space())?;
-    let migrating = tokio::spawn(async move { store.migrate_beyond(&FURTHER).await });
+    let (told, mut heard) = mpsc::unbounded_channel();
+    let migrating = tokio::spawn(async move {
+        let told = |wait| told.send(wait).expect("who listens");
+        store.migrate_beyond(&FURTHER, told).await
+    });
     let waits = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
                   WHERE c.relname = 'wallets' AND NOT l.granted AND l.mode = 'AccessExclusiveLock'
                     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
@@ -41,6 +47,8 @@ async fn a_migration_that_finds_a_table_in_use_gives_way_and_debits_go_on_until_
     report.batch_execute("COMMIT").await?;
     let applied = migrating.await??;
     assert_eq!(applied, ["V901__to_come"], "{applied:?}");
+    assert_eq!(heard.recv().await, Some(MigrationWait::TableInUse));
+    assert_eq!(heard.recv().await, None, "it said so more than once");
     app.send(&[event(1)]).await?;
     app.sends_recorded(sent + 1)
         .await

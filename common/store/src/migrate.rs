@@ -27,6 +27,15 @@ const LOCK_PAUSE: Duration = Duration::from_millis(1_500);
 /// How often it comes again: for ten minutes, longer than any work of the fleet's own.
 const LOCK_TRIES_MAX: u32 = 300;
 
+/// What a migration waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MigrationWait {
+    /// Somebody else migrates.
+    Turn,
+    /// A table is in use; it gives way and comes again, for ten minutes at most.
+    TableInUse,
+}
+
 impl Store {
     /// Applies what is missing of the schema; safe to run at any time, by any number at once.
     /// Returns the names of what was applied.
@@ -35,7 +44,18 @@ impl Store {
     /// [`StoreError::Migration`] where a migration fails, an applied one was changed since, or a table stayed in use
     /// for ten minutes. What was applied before stays applied.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        self.migrate_beyond(&[]).await
+        self.migrate_telling(|_| {}).await
+    }
+
+    /// The same, told what it waits for, once for each reason: it may take minutes.
+    ///
+    /// # Errors
+    /// As [`Store::migrate`].
+    pub async fn migrate_telling(
+        &self,
+        told: impl FnMut(MigrationWait) + Send,
+    ) -> Result<Vec<String>, StoreError> {
+        self.migrate_beyond(&[], told).await
     }
 
     /// The same with further migrations behind the fleet's own, each a name (`V901__wider`) and its SQL: for tests of
@@ -43,7 +63,18 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::migrate`].
-    pub async fn migrate_beyond(&self, further: &[(&str, &str)]) -> Result<Vec<String>, StoreError> {
+    pub async fn migrate_beyond(
+        &self,
+        further: &[(&str, &str)],
+        mut told: impl FnMut(MigrationWait) + Send,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut said = Vec::new();
+        let mut tell = |wait: MigrationWait| {
+            if !said.contains(&wait) {
+                told(wait);
+                said.push(wait);
+            }
+        };
         let mut all = embedded::migrations::runner().get_migrations().clone();
         for (name, sql) in further {
             all.push(Migration::unapplied(name, sql)?);
@@ -57,6 +88,7 @@ impl Store {
             .await?
             .get::<_, bool>(0)
         {
+            tell(MigrationWait::Turn);
             tokio::time::sleep(TURN_PAUSE).await;
         }
         let client = client.raw();
@@ -74,6 +106,7 @@ impl Store {
                 Ok(_) => break,
                 Err(error) if attempt < LOCK_TRIES_MAX && is_in_use(&error) => {
                     tracing::info!(attempt, %error, "a table is in use: the migration gives way and comes again");
+                    tell(MigrationWait::TableInUse);
                     tokio::time::sleep(LOCK_PAUSE).await;
                 }
                 Err(error) => return Err(error.into()),

@@ -5,6 +5,7 @@ use crate::output::{Report, count};
 use anyhow::Context as _;
 use serde::Serialize;
 use std::fmt::Write as _;
+use topup_store::MigrationWait;
 
 #[derive(Serialize)]
 struct Migrated {
@@ -19,7 +20,7 @@ struct Migrated {
 pub(crate) async fn run(fleet: &Fleet) -> anyhow::Result<Report> {
     let store = fleet.store()?;
     let migrations_applied = store
-        .migrate()
+        .migrate_telling(|wait| eprintln!("fleetctl: {}", patience(wait)))
         .await
         .context("the schema could not be brought up to date")?;
     let days_opened = store
@@ -47,4 +48,15 @@ pub(crate) async fn run(fleet: &Fleet) -> anyhow::Result<Report> {
         },
         text,
     )
+}
+
+/// Why nothing happens for a while.
+const fn patience(wait: MigrationWait) -> &'static str {
+    match wait {
+        MigrationWait::Turn => "somebody else migrates at this moment; waiting for the end of that",
+        MigrationWait::TableInUse => {
+            "a table is in use for longer than debits may wait: giving way, and trying again for up to ten minutes; \
+             a long report or an open transaction is what mostly holds it (see pg_stat_activity)"
+        }
+    }
 }
