@@ -20,6 +20,11 @@ const SENDS: i64 = 200;
 /// Whose they are.
 const LARGE_ACCOUNT: i64 = 1;
 
+/// Bytes that greet the broker or the database, and let some work pass.
+const CONVERSATION_BYTES: u64 = 3_333;
+/// Fewer than one call of the gateway and its answer, which may have a connection to themselves.
+const CALL_BYTES: u64 = 600;
+
 /// What is done to a wire, and whether somebody has to notice it before the weather turns.
 struct Trouble {
     name: &'static str,
@@ -36,37 +41,40 @@ const fn trouble(name: &'static str, weather: Weather, is_noticed: bool) -> Trou
     }
 }
 
-const TROUBLES: [Trouble; 7] = [
-    Trouble {
-        name: "cut",
-        weather: None,
-        is_noticed: false,
-    },
-    trouble("dead", Weather::Down, true),
-    trouble("stalled", Weather::STALLED, true),
-    trouble(
-        "stalled on the way out",
-        Weather::Stalled {
-            to_server: true,
-            to_client: false,
+/// All of them; the last one cuts every connection after so many bytes.
+const fn troubles(cut_after: u64) -> [Trouble; 7] {
+    [
+        Trouble {
+            name: "cut",
+            weather: None,
+            is_noticed: false,
         },
-        true,
-    ),
-    trouble(
-        "stalled on the way back",
-        Weather::Stalled {
-            to_server: false,
-            to_client: true,
-        },
-        true,
-    ),
-    trouble("slow", Weather::Slow { bytes_per_s: 100_000 }, false),
-    trouble(
-        "cut in the middle of a frame",
-        Weather::CutAfter { bytes: 3_333 },
-        true,
-    ),
-];
+        trouble("dead", Weather::Down, true),
+        trouble("stalled", Weather::STALLED, true),
+        trouble(
+            "stalled on the way out",
+            Weather::Stalled {
+                to_server: true,
+                to_client: false,
+            },
+            true,
+        ),
+        trouble(
+            "stalled on the way back",
+            Weather::Stalled {
+                to_server: false,
+                to_client: true,
+            },
+            true,
+        ),
+        trouble("slow", Weather::Slow { bytes_per_s: 100_000 }, false),
+        trouble(
+            "cut in the middle of a frame",
+            Weather::CutAfter { bytes: cut_after },
+            true,
+        ),
+    ]
+}
 
 fn behind_wires() -> AppOptions {
     [
@@ -113,20 +121,22 @@ async fn charges_lost(app: &mut App) -> Result<f64> {
 
 async fn survives(
     wire: fn(&Wires) -> &Proxy,
+    cut_after: u64,
     mut noticed: impl AsyncFnMut(&mut App) -> Result<f64>,
 ) -> Result<()> {
     let mut app = App::start(behind_wires()).await?;
     let wires = app.wires()?.clone();
     let wire = wire(&wires);
+    let troubles = troubles(cut_after);
     let mut accounts = vec![main_account(LARGE_ACCOUNT).credits(100_000)];
     let topped_up =
         |row: usize| (0..TOPUPS).map(move |n| 1_000 + i64::try_from(row).unwrap_or(0) * TOPUPS + n);
-    let all_topped_up = (0..TROUBLES.len()).flat_map(topped_up);
+    let all_topped_up = (0..troubles.len()).flat_map(topped_up);
     accounts.extend(all_topped_up.map(|id| main_account(id).credits(101).card("AUTH_ok")));
     app.import(&accounts).await?;
     let mut checker = Checker::new();
     let mut sends = 0;
-    for (row, trouble) in TROUBLES.iter().enumerate() {
+    for (row, trouble) in troubles.iter().enumerate() {
         let before = noticed(&mut app).await?;
         let mut events: Vec<Event> = (0..SENDS).map(|_| event(LARGE_ACCOUNT)).collect();
         events.extend(topped_up(row).map(event));
@@ -160,16 +170,16 @@ async fn survives(
 #[tokio::test]
 async fn whatever_the_wire_to_the_broker_does_nothing_is_lost_and_nothing_doubled() -> Result<()> {
     let sessions = async |app: &mut App| noticed(app, "topup_sessions_lost_total").await;
-    survives(|wires| &wires.broker, sessions).await
+    survives(|wires| &wires.broker, CONVERSATION_BYTES, sessions).await
 }
 
 #[tokio::test]
 async fn whatever_the_wire_to_the_database_does_nothing_is_lost_and_nothing_doubled() -> Result<()> {
     let waits = async |app: &mut App| noticed(app, "topup_database_waits_total").await;
-    survives(|wires| &wires.database, waits).await
+    survives(|wires| &wires.database, CONVERSATION_BYTES, waits).await
 }
 
 #[tokio::test]
 async fn whatever_the_wire_to_the_gateway_does_nobody_is_charged_twice_and_nobody_disabled() -> Result<()> {
-    survives(|wires| &wires.gateway, charges_lost).await
+    survives(|wires| &wires.gateway, CALL_BYTES, charges_lost).await
 }

@@ -16,7 +16,6 @@
 //! | notices: recorded, delivered | `notices`, `delivery` |
 //! | what is asked of the gateway again; the line to it; its list of a day | `inquiries`, `lines`, `reconcile` |
 //! | messages to publish; what is overdue | `outbox`, `sweep` |
-//! | queues that are paused, processes that are alive | `pauses`, `processes` |
 //! | for people: top-ups, an account's story, the audit | `views`, `story`, `audit` |
 //!
 //! What always holds:
@@ -47,10 +46,8 @@ mod migrate;
 mod notices;
 mod outbox;
 mod partitions;
-mod pauses;
 mod pool;
 mod prices;
-mod processes;
 mod purchases;
 mod reconcile;
 mod rows;
@@ -79,9 +76,7 @@ pub use lines::GatewayLine;
 pub use migrate::MigrationWait;
 pub use outbox::OutboxMessage;
 pub use partitions::LEDGER_DAYS_AHEAD;
-pub use pauses::QueuePause;
-pub use pool::{Connections, Store, StoreOptions};
-pub use processes::{ProcessReport, ProcessRow, ProcessState};
+pub use pool::{Store, StoreOptions};
 pub use purchases::{Begun, NewPurchase, PageIntent, PurchaseRefusal};
 pub use reconcile::{ReconciledDifference, Reconciliation};
 pub use sends::{Send, SendOutcome, SendsRecorded};
