@@ -11,13 +11,14 @@
 //! books ([`books`]). Answers have the real interface's shapes, its known hazards included ([`gateway::shape`]);
 //! what looks random is drawn from a seed and the payment's reference, so that a run can be had again.
 //!
-//! Deliberately absent: disk (everything is forgotten at the end), any address but loopback, cards known by
-//! number, and the real gateway's limits of calls a minute.
+//! Deliberately absent: disk (everything is forgotten at the end), cards known by number, the real gateway's limits of
+//! calls a minute, and any address but loopback, unless it is told that it has a network of its own ([`reach`]).
 
 pub mod behaviour;
 pub mod books;
 pub mod control;
 pub mod gateway;
+pub mod reach;
 pub mod record;
 pub mod sms;
 pub mod smtp;
@@ -30,12 +31,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use axum::extract::DefaultBodyLimit;
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::reach::Reach;
 use crate::world::World;
 
 /// Largest request that is read.
@@ -44,17 +46,19 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 /// How the sandbox is started.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where gateway, SMS provider and control are served; loopback, port 0 takes a free one.
+    /// Where gateway, SMS provider and control are served; port 0 takes a free one.
     pub http: SocketAddr,
-    /// Where the mail relay listens; loopback, port 0 takes a free one.
+    /// Where the mail relay listens; port 0 takes a free one.
     pub smtp: SocketAddr,
+    /// Where it may listen, and whom it may call.
+    pub reach: Reach,
     /// Where the certificate is written that mail clients have to trust, as PEM.
     pub ca_file: Option<PathBuf>,
     /// The gateway's secret key; `sk_live_…` plays live mode.
     pub secret_key: String,
     /// The SMS provider's key; `None`: not looked at.
     pub sms_api_key: Option<String>,
-    /// Where webhooks go at first; plain HTTP on loopback.
+    /// Where webhooks go at first; plain HTTP.
     pub webhook_url: Option<String>,
     /// How long every gateway call takes at least.
     pub latency: Duration,
@@ -72,6 +76,7 @@ impl Default for Options {
         Self {
             http: anywhere,
             smtp: anywhere,
+            reach: Reach::Loopback,
             ca_file: None,
             secret_key: "sk_test_sandbox".to_owned(),
             sms_api_key: None,
@@ -98,16 +103,16 @@ impl Sandbox {
     /// Binds both addresses, writes the certificate and starts serving.
     ///
     /// # Errors
-    /// An address is not loopback or not free, the certificate cannot be written, or the webhooks' URL is not
-    /// on loopback.
+    /// An address is out of reach or not free, the certificate cannot be written, or the webhooks' URL is out of
+    /// reach.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let (http, http_listener) = bind("--http", options.http).await?;
-        let (smtp, smtp_listener) = bind("--smtp", options.smtp).await?;
-        // The HTTP client of the webhooks wants a provider, although it speaks to loopback alone. Another part
+        let (http, http_listener) = bind("--http", options.http, &options.reach).await?;
+        let (smtp, smtp_listener) = bind("--smtp", options.smtp, &options.reach).await?;
+        // The HTTP client of the webhooks wants a provider, although it speaks plain HTTP alone. Another part
         // of the same process may have installed one: the first stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let world = Arc::new(World::new(&options, http)?);
-        let tls = smtp::tls::Identity::generate()?;
+        let tls = smtp::tls::Identity::generate(options.reach.names())?;
         if let Some(path) = &options.ca_file {
             tokio::fs::write(path, tls.ca_pem())
                 .await
@@ -147,11 +152,8 @@ async fn serve_http(listener: TcpListener, world: Arc<World>) -> anyhow::Result<
     axum::serve(listener, router).await.context("serving HTTP")
 }
 
-async fn bind(option: &str, address: SocketAddr) -> anyhow::Result<(SocketAddr, TcpListener)> {
-    ensure!(
-        address.ip().is_loopback(),
-        "{option} {address}: the sandbox listens on loopback alone"
-    );
+async fn bind(option: &str, address: SocketAddr, reach: &Reach) -> anyhow::Result<(SocketAddr, TcpListener)> {
+    reach.allow_listening(option, address)?;
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("{option} {address}"))?;

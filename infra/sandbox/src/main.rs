@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
+use topup_sandbox::reach::Reach;
 use topup_sandbox::{Options, Sandbox};
 
 /// Plays the outside world on loopback: payment gateway, SMS provider, mail relay.
@@ -24,6 +25,9 @@ struct Arguments {
     /// Address of the mail relay; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:0")]
     smtp: SocketAddr,
+    /// Serve a network of containers too, where the others call it by this name; without it, loopback alone
+    #[arg(long, value_name = "NAME")]
+    network_name: Option<String>,
     /// Where to write the certificate that mail clients have to trust, as PEM
     #[arg(long)]
     ca_file: Option<PathBuf>,
@@ -90,6 +94,7 @@ fn options(arguments: Arguments) -> Options {
     let Arguments {
         http,
         smtp,
+        network_name,
         ca_file,
         secret_key,
         sms_api_key,
@@ -102,6 +107,7 @@ fn options(arguments: Arguments) -> Options {
     Options {
         http,
         smtp,
+        reach: network_name.map_or(Reach::Loopback, Reach::Network),
         ca_file,
         secret_key,
         sms_api_key,

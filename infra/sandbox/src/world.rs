@@ -29,8 +29,8 @@ pub struct World {
     pub pending: Duration,
     /// Decides what is left to chance.
     pub seed: u64,
-    /// Where the HTTP side listens.
-    pub http: SocketAddr,
+    /// How the HTTP side is called: host and port.
+    pub http: String,
     /// Money taken.
     pub captures: Record,
     /// Charges asked for, with what was answered.
@@ -67,17 +67,21 @@ impl World {
     /// A world in which nothing has happened yet.
     ///
     /// # Errors
-    /// The webhooks' HTTP client could not be made, or their URL is not on loopback.
+    /// The webhooks' HTTP client could not be made, or their URL is out of reach.
     pub fn new(options: &crate::Options, http: SocketAddr) -> anyhow::Result<Self> {
         let webhooks = Arc::new(Record::new("webhooks"));
-        let announcer = Announcer::new(options.secret_key.clone(), Arc::clone(&webhooks))?;
+        let announcer = Announcer::new(
+            options.secret_key.clone(),
+            options.reach.clone(),
+            Arc::clone(&webhooks),
+        )?;
         announcer.send_to(options.webhook_url.as_deref())?;
         let world = Self {
             secret_key: options.secret_key.clone(),
             sms_api_key: options.sms_api_key.clone(),
             pending: options.pending,
             seed: options.seed,
-            http,
+            http: options.reach.authority(http),
             captures: Record::new("captures"),
             charges: Record::new("charges"),
             verifications: Record::new("verifications"),

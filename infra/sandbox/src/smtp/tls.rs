@@ -10,9 +10,6 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// Names that the certificate is good for.
-const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
-
 /// The relay's identity. It lives in memory alone; each start has its own.
 pub(crate) struct Identity {
     ca_pem: String,
@@ -21,8 +18,8 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Makes an authority and a certificate for this machine's loopback names.
-    pub(crate) fn generate() -> anyhow::Result<Self> {
+    /// Makes an authority and a certificate for these names.
+    pub(crate) fn generate(names: Vec<String>) -> anyhow::Result<Self> {
         let mut ca = CertificateParams::default();
         ca.distinguished_name
             .push(DnType::CommonName, "Sandbox authority");
@@ -30,7 +27,7 @@ impl Identity {
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let ca_key = KeyPair::generate().context("making the authority's key")?;
         let ca = CertifiedIssuer::self_signed(ca, ca_key).context("making the authority")?;
-        let mut leaf = CertificateParams::new(NAMES.map(str::to_owned)).context("naming the certificate")?;
+        let mut leaf = CertificateParams::new(names).context("naming the certificate")?;
         leaf.distinguished_name.push(DnType::CommonName, "localhost");
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate().context("making the relay's key")?;

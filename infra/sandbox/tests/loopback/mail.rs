@@ -6,6 +6,7 @@ use lettre::transport::smtp::response::Response;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde_json::json;
 use topup_sandbox::Options;
+use topup_sandbox::reach::Reach;
 
 use crate::app::App;
 
@@ -131,4 +132,23 @@ async fn a_dropped_connection_leaves_the_mail_taken_and_the_sender_in_doubt() {
         app.column("mail", 2, "message_id").await,
         ["1@example.com", "1@example.com"]
     );
+}
+
+#[tokio::test]
+async fn on_a_network_the_certificate_is_good_for_the_name_there() {
+    let app = App::with(Options {
+        smtp: "0.0.0.0:0".parse().unwrap(),
+        reach: Reach::Network("sandbox".to_owned()),
+        ..Options::default()
+    })
+    .await;
+    let ca = Certificate::from_pem(&std::fs::read(&app.ca_file).unwrap()).unwrap();
+    let named = TlsParameters::builder("sandbox".to_owned())
+        .add_root_certificate(ca)
+        .build_rustls()
+        .unwrap();
+    send(&transport(&app, Some(named)), "<1@example.com>")
+        .await
+        .unwrap();
+    assert_eq!(app.seen("mail", 1).await.len(), 1);
 }
