@@ -82,6 +82,16 @@ pub(crate) enum Command {
     /// Check what must always be true: balances, transfers, spacing, notices; exit status 1 when something is not
     #[command(after_help = "Example:\n  fleetctl audit || echo 'call somebody'")]
     Audit,
+    /// Ask a process whether it is ready; exit status 1 where it is not
+    #[command(
+        after_help = "Without a URL it asks the process that has the same settings, at TOPUP__HTTP__LISTEN: \
+                            what a container's health check is for.\n\nExample:\n  fleetctl health http://127.0.0.1:9090/readyz"
+    )]
+    Health {
+        /// The process's own address, with the path /readyz or /livez
+        #[arg(value_name = "URL")]
+        url: Option<String>,
+    },
 }
 
 /// `fleetctl topology …`

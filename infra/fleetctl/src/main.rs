@@ -13,6 +13,7 @@ mod cli;
 mod dead;
 mod fields;
 mod fleet;
+mod health;
 mod import;
 mod lines;
 mod migrate;
@@ -80,6 +81,7 @@ async fn run(fleet: &Fleet, command: &Command) -> anyhow::Result<Report> {
         Command::Topup(command) => topup::run(fleet, command).await,
         Command::Reconcile(args) => reconcile::run(fleet, args).await,
         Command::Audit => audit::run(fleet).await,
+        Command::Health { url } => health::run(fleet, url.as_deref()).await,
     }
 }
 
