@@ -160,14 +160,7 @@ async fn a_charge_that_takes_longer_than_the_grace_period_is_found_out_about_by_
     assert!(began.elapsed() < PROMPTLY, "it took {:?}", began.elapsed());
     app.outside.post("latency", &json!({"ms": 0})).await?;
     app.fleet.add("topup-requested").await?;
-    // Its time passes, and somebody asks.
-    app.rows
-        .client()
-        .batch_execute(
-            "UPDATE payments SET intent_at = intent_at - interval '1 hour';
-             UPDATE topups SET woken_at = woken_at - interval '1 hour'",
-        )
-        .await?;
+    its_time_passes(&app).await?;
     app.balance_becomes(CARD, "sms", "600").await?;
     app.wait_until_idle().await?;
     let mut checker = Checker::new();
@@ -176,6 +169,45 @@ async fn a_charge_that_takes_longer_than_the_grace_period_is_found_out_about_by_
     verdict.must_be_clean()?;
     assert_eq!(verdict.captures, 1, "{verdict}");
     app.finish().await
+}
+
+/// It waits a while for a database that does not answer, and leaves the rest to whoever asks the gateway.
+#[tokio::test]
+async fn an_answer_that_nobody_can_write_down_does_not_keep_its_process_from_ending_well() -> Result<()> {
+    const CARD: i64 = 1_001;
+    let options = quick(AppOptions::whole())
+        .setting("DATABASE__STATEMENT_TIMEOUT", "3s")
+        .behind_wires();
+    let mut app = App::start(options).await?;
+    app.import(&accounts()).await?;
+    app.outside.post("latency", &json!({"ms": 1_000})).await?;
+    let send = event(CARD).credits(50);
+    app.send(std::slice::from_ref(&send)).await?;
+    app.topup_in(CARD, "sms", &["charging"]).await?;
+    app.outside.captures(1).await?;
+    app.wires()?.database.set(Weather::STALLED);
+    all_end_promptly(&mut app, "the answer can't be written down").await?;
+    app.wires()?.database.set(Weather::Fair);
+    app.outside.post("latency", &json!({"ms": 0})).await?;
+    for worker in WORKERS {
+        app.fleet.add(worker).await?;
+    }
+    its_time_passes(&app).await?;
+    app.balance_becomes(CARD, "sms", "600").await?;
+    app.wait_until_idle().await?;
+    let mut checker = Checker::new();
+    checker.accepted(&send);
+    let verdict = checker.judge(&app).await?;
+    verdict.must_be_clean()?;
+    assert_eq!(verdict.captures, 1, "{verdict}");
+    app.finish().await
+}
+
+/// So much time passes that somebody asks what became of a charge.
+async fn its_time_passes(app: &App) -> Result<()> {
+    let sql = "UPDATE payments SET intent_at = intent_at - interval '1 hour';
+               UPDATE topups SET woken_at = woken_at - interval '1 hour'";
+    Ok(app.rows.client().batch_execute(sql).await?)
 }
 
 /// Tells every worker to end, all at once; each has to do so promptly, and well.

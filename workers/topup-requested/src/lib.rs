@@ -19,7 +19,7 @@ use topup_rules::message::TopupRequested;
 use topup_rules::retry::RetryPolicy;
 use topup_rules::settle::PaidFor;
 use topup_rules::topup::TopupState;
-use topup_runtime::{Clock, Failure, Handler, Meta, Outbox, Outcome, Process, SettingsError};
+use topup_runtime::{Clock, Failure, Handler, Meta, Outbox, Outcome, Process, SettingsError, Shutdown};
 use topup_store::{Answer, ChargeIntent, GatewayCall, LineEnd, OutboxMessage, Store, TopupPolicy, Woken};
 
 /// The worker's name, and its queue's.
@@ -27,6 +27,9 @@ pub const NAME: &str = "topup-requested";
 
 /// Between two tries to write down an answer while the database is away.
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
+/// How long the tries go on once the process is told to stop. What is not written down by then is asked about by the
+/// sweeper, as if this process had been killed.
+const STOPPING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Wakes top-ups.
 #[derive(Debug)]
@@ -38,6 +41,7 @@ pub struct TopupRequestedHandler {
     policy: TopupPolicy,
     /// Pauses after our own trouble with the gateway (C9).
     pauses: RetryPolicy,
+    shutdown: Shutdown,
 }
 
 impl TopupRequestedHandler {
@@ -54,6 +58,7 @@ impl TopupRequestedHandler {
             policy: policy::topup_policy(&process.settings, &gateway),
             gateway,
             pauses: process.settings.topup_requested.retry,
+            shutdown: process.shutdown.clone(),
         })
     }
 
@@ -84,7 +89,13 @@ impl TopupRequestedHandler {
             policy: self.policy.line,
         };
         let answer = self.answer(intent, charged);
-        let outbox = self.record(intent, call, &answer, line).await?;
+        let outbox = tokio::select! {
+            rows = self.record(intent, call, &answer, line) => rows?,
+            () = self.patience_ends() => {
+                let reason = "told to stop, and the gateway's answer can't be written down";
+                return Err(Failure::Outage(reason.to_owned()));
+            }
+        };
         reach(Point::ResultCommitted);
         self.outbox.send(outbox);
         Ok(Outcome::Done)
@@ -115,7 +126,7 @@ impl TopupRequestedHandler {
     }
 
     /// Writes an answer down, however long the database is away: it is known here alone, and a repeat of the
-    /// message would find the intent and rightly not charge again.
+    /// message would find the intent and rightly not charge again. Only a process that stops leaves it at that.
     async fn record(
         &self,
         intent: &ChargeIntent,
@@ -140,6 +151,11 @@ impl TopupRequestedHandler {
                 rows => return Ok(rows?),
             }
         }
+    }
+    /// A while after the process is told to stop.
+    async fn patience_ends(&self) {
+        self.shutdown.requested().await;
+        tokio::time::sleep(STOPPING_PATIENCE).await;
     }
 }
 
