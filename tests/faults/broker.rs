@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell, watch};
 use tokio::time::{Instant, timeout};
 use topup_runtime::broker::topology::WORK_QUEUES;
 use topup_stack::{Act, Server, Space, Stack};
-use topup_tests::{App, AppOptions, Checker, Event, ask, event, eventually, main_account, own_stack};
+use topup_tests::{App, AppOptions, Checker, Event, ask, event, eventually, main_account, metric, own_stack};
 
 /// Accounts that many sends are spread over.
 const ACCOUNTS: i64 = 20;
@@ -256,8 +256,8 @@ async fn a_channel_that_the_broker_closes_under_a_charge_charges_once_and_is_ope
     app.send(std::slice::from_ref(&asked)).await?;
     checker.accepted(&asked);
     eventually("a lost session", async || {
-        let (_, metrics) = ask(&url, "/metrics").await?;
-        Ok(metrics.contains("role=\"consume\"").then_some(()))
+        let lost = metric(&url, "topup_sessions_lost_total{role=\"consume\"}").await?;
+        Ok((lost > 0.0).then_some(()))
     })
     .await?;
     for expression in [

@@ -64,25 +64,31 @@ pub async fn ask(url: &str, path: &str) -> Result<(StatusCode, String)> {
     Ok((status, answer.text().await?))
 }
 
-/// The sum of a process's samples of one metric, over all labels.
+/// The sum of a process's samples of one metric: of those that bear certain labels, `name{label="value"}`, or of all.
 ///
 /// # Errors
 /// It did not answer, or not with numbers.
 pub async fn metric(url: &str, name: &str) -> Result<f64> {
     let (status, text) = ask(url, "/metrics").await?;
     ensure!(status.is_success(), "{status}: {text}");
+    let (name, wanted) = sample(name);
     let mut sum = 0.0;
-    for line in text.lines() {
-        let Some((sample, value)) = line.rsplit_once(' ') else {
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let Some((told, value)) = line.rsplit_once(' ') else {
             continue;
         };
-        if sample == name
-            || sample
-                .strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with('{'))
-        {
+        let (of, labels) = sample(told);
+        if of == name && wanted.iter().all(|label| labels.contains(label)) {
             sum += value.parse::<f64>().with_context(|| line.to_owned())?;
         }
     }
     Ok(sum)
+}
+
+/// A sample's name and its labels, `label="value"` each. No value of the fleet's has a comma.
+fn sample(text: &str) -> (&str, Vec<&str>) {
+    match text.split_once('{') {
+        None => (text, Vec::new()),
+        Some((name, labels)) => (name, labels.trim_end_matches('}').split(',').collect()),
+    }
 }

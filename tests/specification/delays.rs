@@ -9,7 +9,7 @@ use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions}
 use lapin::types::{AMQPValue, FieldTable};
 use tokio::time::{Instant, timeout};
 use topup_runtime::broker::delay::{self, Route};
-use topup_tests::{App, AppOptions, PATIENCE, Parked, ask, event, eventually, main_account, raw};
+use topup_tests::{App, AppOptions, PATIENCE, Parked, event, eventually, main_account, metric, raw};
 
 /// A queue of the test's own that delayed messages can be sent to.
 async fn target(app: &App, name: &str) -> Result<()> {
@@ -119,8 +119,8 @@ async fn a_message_that_comes_before_its_moment_goes_round_again_and_no_attempt_
     app.broker.publish_to("sms-sent", [early]).await?;
     let url = app.fleet.worker("sms-sent")?.http_url();
     eventually("a message that is delayed again", async || {
-        let (_, metrics) = ask(&url, "/metrics").await?;
-        Ok(metrics.contains("outcome=\"delayed\"").then_some(()))
+        let delayed = metric(&url, "topup_messages_total{outcome=\"delayed\"}").await?;
+        Ok((delayed > 0.0).then_some(()))
     })
     .await?;
     app.sends_recorded(1).await?;

@@ -111,12 +111,11 @@ async fn noticed(app: &mut App, metric_name: &str) -> Result<f64> {
 /// Charges that did not come back with an answer: counted as any other, less those that did.
 async fn charges_lost(app: &mut App) -> Result<f64> {
     let url = app.fleet.worker("topup-requested")?.http_url();
-    let (_, text) = topup_tests::ask(&url, "/metrics").await?;
-    let lost =
-        ["unknown", "our-trouble"].map(|outcome| format!("topup_charges_total{{outcome=\"{outcome}\"}} "));
-    text.lines()
-        .filter_map(|line| lost.iter().find_map(|sample| line.strip_prefix(sample.as_str())))
-        .try_fold(0.0, |sum, value| Ok(sum + value.parse::<f64>()?))
+    let mut lost = 0.0;
+    for outcome in ["unknown", "our-trouble"] {
+        lost += metric(&url, &format!("topup_charges_total{{outcome=\"{outcome}\"}}")).await?;
+    }
+    Ok(lost)
 }
 
 async fn survives(

@@ -3,6 +3,7 @@
 //! Live: the process answers. Ready: each of its parts (database, consumer, publisher) has what it needs. A part that
 //! waits for the database or the broker makes the process not ready, never dead: restarting it would mend nothing.
 
+use crate::telemetry::metrics::PART_READY;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -43,6 +44,7 @@ impl Health {
     }
 
     fn set(&self, name: &'static str, why_not: Option<String>) {
+        PART_READY.set_bool([name], why_not.is_none());
         self.parts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -196,7 +196,7 @@ async fn lock_topup(tx: &Tx, inquired: &Inquired) -> Result<Option<Topup>, Store
     };
     Ok(topups::lock_topup(tx, inquired.account, id)
         .await?
-        .map(|(topup, _)| topup))
+        .map(|locked| locked.topup))
 }
 
 async fn lock_payment(tx: &Tx, inquired: &Inquired) -> Result<(PaymentState, Option<Timestamp>), StoreError> {

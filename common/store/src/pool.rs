@@ -45,6 +45,19 @@ pub struct StoreOptions {
     pub statement_timeout_s: u32,
 }
 
+/// How a pool of connections stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// Somebody works on them.
+    pub in_use: usize,
+    /// Nobody does.
+    pub idle: usize,
+    /// There may be so many.
+    pub max: usize,
+    /// Tasks that wait for one.
+    pub waiting: usize,
+}
+
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -150,11 +163,16 @@ impl Store {
             .get(0))
     }
 
-    /// Connections in use and in all, for metrics.
+    /// How the pool stands, for metrics.
     #[must_use]
-    pub fn connections(&self) -> (usize, usize) {
+    pub fn connections(&self) -> Connections {
         let status = self.pool.status();
-        (status.size.saturating_sub(status.available), status.size)
+        Connections {
+            in_use: status.size.saturating_sub(status.available),
+            idle: status.available,
+            max: status.max_size,
+            waiting: status.waiting,
+        }
     }
 }
 

@@ -42,7 +42,6 @@ impl Edge {
     /// # Errors
     /// Names the setting that is missing or unusable.
     pub fn new(process: &PublicProcess) -> Result<Arc<Self>, SettingsError> {
-        webhooks::describe();
         let settings = &process.settings;
         Ok(Arc::new(Self {
             gateway: settings.paystack.client(PaymentGateway::paystack)?,

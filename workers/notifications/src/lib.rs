@@ -13,7 +13,7 @@ use topup_gateways::sent::Sent;
 use topup_gateways::texts::{Rendered, TextError, Texts};
 use topup_rules::message::{Channel, Notification, Template};
 use topup_rules::retry::{NextTry, RetryPolicy};
-use topup_runtime::{Failure, Handler, Meta, Outcome, Process};
+use topup_runtime::{Failure, Handler, Meta, Outcome, ParkClass, Process, metrics};
 use topup_store::{NoticeRow, NoticeState, Store};
 
 /// Why the worker can't start: a setting, or a template that can't be compiled.
@@ -82,7 +82,7 @@ impl NotificationsHandler {
     async fn again(&self, message: &Notification, meta: &Meta, reason: String) -> Result<Outcome, Failure> {
         match self.retry.after(meta.attempts.saturating_add(1)) {
             NextTry::After { .. } => Ok(Outcome::Retry { reason }),
-            NextTry::GiveUp => self.park(message, reason).await,
+            NextTry::GiveUp => self.park(message, ParkClass::Exhausted, reason).await,
         }
     }
 
@@ -91,7 +91,7 @@ impl NotificationsHandler {
     async fn nowhere(&self, message: &Notification, notice: &NoticeRow) -> Result<Outcome, Failure> {
         if notice.template != Template::OperatorAlert {
             let reason = format!("there is nowhere to send this {} to", notice.channel);
-            return self.park(message, reason).await;
+            return self.park(message, ParkClass::Undeliverable, reason).await;
         }
         tracing::warn!(
             account.id = message.account_id.get(),
@@ -100,16 +100,20 @@ impl NotificationsHandler {
         self.store
             .notice_skipped(message.account_id, message.notification_id, NO_OPERATORS)
             .await?;
-        metrics::counter!("topup_notices_total", "channel" => notice.channel.as_str(), "outcome" => "skipped")
-            .increment(1);
+        metrics::NOTICES.add([notice.channel.as_str(), "skipped"], 1);
         Ok(Outcome::Done)
     }
 
-    async fn park(&self, message: &Notification, reason: String) -> Result<Outcome, Failure> {
+    async fn park(
+        &self,
+        message: &Notification,
+        class: ParkClass,
+        reason: String,
+    ) -> Result<Outcome, Failure> {
         self.store
             .notice_parked(message.account_id, message.notification_id, &reason)
             .await?;
-        Ok(Outcome::Park { reason })
+        Ok(Outcome::Park { class, reason })
     }
 }
 
@@ -122,10 +126,13 @@ impl Handler for NotificationsHandler {
             .notice_to_send(message.account_id, message.notification_id)
             .await?
         else {
-            return Ok(Outcome::park(format!(
-                "there is no notice {} of account {}",
-                message.notification_id, message.account_id
-            )));
+            return Ok(Outcome::park(
+                ParkClass::Missing,
+                format!(
+                    "there is no notice {} of account {}",
+                    message.notification_id, message.account_id
+                ),
+            ));
         };
         match notice.state {
             NoticeState::Sent | NoticeState::Skipped => return Ok(Outcome::Done),
@@ -137,7 +144,11 @@ impl Handler for NotificationsHandler {
         };
         let sent = match self.send(to, message, &notice).await {
             Ok(sent) => sent,
-            Err(error) => return self.park(message, error.to_string()).await,
+            Err(error) => {
+                return self
+                    .park(message, ParkClass::Undeliverable, error.to_string())
+                    .await;
+            }
         };
         count(&notice, &sent);
         match sent {
@@ -153,7 +164,7 @@ impl Handler for NotificationsHandler {
                 reach(Point::ResultCommitted);
                 Ok(Outcome::Done)
             }
-            Sent::Refused { reason } => self.park(message, reason).await,
+            Sent::Refused { reason } => self.park(message, ParkClass::Undeliverable, reason).await,
             Sent::Trouble {
                 reason,
                 retry_after_s: _,
@@ -168,6 +179,5 @@ fn count(notice: &NoticeRow, sent: &Sent) {
         Sent::Refused { .. } => "refused",
         Sent::Trouble { .. } => "trouble",
     };
-    metrics::counter!("topup_notices_total", "channel" => notice.channel.as_str(), "outcome" => outcome)
-        .increment(1);
+    metrics::NOTICES.add([notice.channel.as_str(), outcome], 1);
 }

@@ -7,8 +7,9 @@
 
 use topup_failpoints::{Point, reach};
 use topup_rules::message::PaymentResult;
+use topup_rules::money::Money;
 use topup_rules::topup::PaymentState;
-use topup_runtime::{Failure, Handler, Meta, Outbox, Outcome, Process};
+use topup_runtime::{Failure, Handler, Meta, Outbox, Outcome, ParkClass, Process, metrics};
 use topup_store::{OutboxMessage, Settled, SettlementPolicy, Store};
 
 /// The worker's name, and its queue's.
@@ -50,11 +51,11 @@ impl Handler for PaymentResultsHandler {
     async fn handle(&self, result: &PaymentResult, _meta: &Meta) -> Result<Outcome, Failure> {
         let settled = self.store.settle_payment(result, &self.policy).await?;
         reach(Point::ResultCommitted);
-        metrics::counter!("topup_payments_settled_total", "outcome" => label(&settled)).increment(1);
+        count(&settled);
         let reference = result.reference.as_str();
         let source = result.source.as_str();
         match settled {
-            Settled::Credited { late, outbox } => {
+            Settled::Credited { late, outbox, .. } => {
                 tracing::info!(
                     payment.reference = reference,
                     source,
@@ -76,7 +77,7 @@ impl Handler for PaymentResultsHandler {
                 );
                 Ok(Outcome::Done)
             }
-            Settled::Reversed { whole, outbox } => {
+            Settled::Reversed { whole, outbox, .. } => {
                 tracing::warn!(
                     payment.reference = reference,
                     source,
@@ -106,12 +107,38 @@ impl Handler for PaymentResultsHandler {
                 Ok(Outcome::Done)
             }
             Settled::Later(reason) => Ok(Outcome::Retry { reason }),
-            Settled::Misfit(misfit) => Ok(Outcome::park(misfit)),
-            Settled::Missing => Ok(Outcome::park(format!(
-                "there is no payment with the reference {reference}"
-            ))),
+            Settled::Misfit(misfit) => Ok(Outcome::park(ParkClass::Misfit, misfit)),
+            Settled::Missing => Ok(Outcome::park(
+                ParkClass::Missing,
+                format!("there is no payment with the reference {reference}"),
+            )),
         }
     }
+}
+
+fn count(settled: &Settled) {
+    metrics::PAYMENTS_SETTLED.add([label(settled)], 1);
+    match settled {
+        Settled::Credited { amount, .. } => {
+            metrics::CAPTURED_MINOR.add([amount.currency.as_str()], minor(*amount))
+        }
+        Settled::Reversed { amount, .. } => {
+            metrics::REVERSED_MINOR.add([amount.currency.as_str()], minor(*amount))
+        }
+        Settled::Failed { .. }
+        | Settled::StillOpen(_)
+        | Settled::Held { .. }
+        | Settled::Released
+        | Settled::Already(_)
+        | Settled::Later(_)
+        | Settled::Misfit(_)
+        | Settled::Missing => {}
+    }
+}
+
+/// Money is never negative here; if it were, a counter could not count it.
+fn minor(amount: Money) -> u64 {
+    u64::try_from(amount.amount_minor).unwrap_or_default()
 }
 
 /// What became of a result, as a metric's label.

@@ -7,8 +7,8 @@
 
 use topup_failpoints::{Point, reach};
 use topup_rules::message::SmsSent;
-use topup_rules::sends::OpenWindow;
-use topup_runtime::{BatchHandler, Failure, Meta, Outbox, Outcome, Process};
+use topup_rules::sends::{OpenWindow, SendRefusal};
+use topup_runtime::{BatchHandler, Failure, Meta, Outbox, Outcome, ParkClass, Process, metrics};
 use topup_store::{Send, SendOutcome, SendsRecorded, Store};
 
 /// The worker's name, and its queue's.
@@ -60,18 +60,27 @@ impl BatchHandler for SmsSentHandler {
 fn outcome(of: SendOutcome) -> Outcome {
     match of {
         SendOutcome::Debited | SendOutcome::AlreadyDone => Outcome::Done,
-        SendOutcome::Refused(refusal) => Outcome::park(refusal),
+        SendOutcome::Refused(refusal) => Outcome::park(class(&refusal), refusal),
+    }
+}
+
+const fn class(refusal: &SendRefusal) -> ParkClass {
+    match refusal {
+        SendRefusal::NotPositive { .. } | SendRefusal::TooLarge { .. } => ParkClass::Refused,
+        SendRefusal::TooOld { .. } | SendRefusal::TooNew { .. } => ParkClass::OutsideWindow,
+        SendRefusal::UnknownAccount(_) | SendRefusal::NoWallet(_) => ParkClass::NoWallet,
+        SendRefusal::Conflicting { .. } => ParkClass::Conflicting,
     }
 }
 
 fn count(recorded: &SendsRecorded) {
     let of = |wanted: fn(&SendOutcome) -> bool| recorded.outcomes.iter().filter(|o| wanted(o)).count() as u64;
-    metrics::counter!("topup_sends_debited_total").increment(of(|o| matches!(o, SendOutcome::Debited)));
-    metrics::counter!("topup_sends_repeated_total").increment(of(|o| matches!(o, SendOutcome::AlreadyDone)));
-    metrics::counter!("topup_topups_requested_total").increment(recorded.triggered as u64);
-    metrics::counter!("topup_low_credit_crossings_total").increment(recorded.low_credit as u64);
+    metrics::SENDS_DEBITED.add([], of(|o| matches!(o, SendOutcome::Debited)));
+    metrics::SENDS_REPEATED.add([], of(|o| matches!(o, SendOutcome::AlreadyDone)));
+    metrics::TOPUPS_REQUESTED.add([], recorded.triggered as u64);
+    metrics::LOW_CREDIT_CROSSINGS.add([], recorded.low_credit as u64);
     if recorded.below_zero > 0 {
-        metrics::counter!("topup_wallets_below_zero_total").increment(recorded.below_zero as u64);
+        metrics::WALLETS_BELOW_ZERO.add([], recorded.below_zero as u64);
         tracing::warn!(wallets = recorded.below_zero, "sends took wallets below zero");
     }
 }

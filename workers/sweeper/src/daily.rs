@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 use topup_gateways::payment::PaymentGateway;
-use topup_runtime::Process;
+use topup_runtime::{Process, metrics};
 use tracing::{error, info, warn};
 
 /// So many days that are over are looked at; what lies further back is a person's to ask for.
@@ -33,7 +33,7 @@ async fn look_in_time(process: &Process, gateway: &PaymentGateway) {
             process.outbox.send(reconciled.outbox);
         }
         Err(failed) => {
-            metrics::counter!("topup_reconciliation_failures_total").increment(1);
+            metrics::RECONCILIATION_FAILURES.add([], 1);
             error!(error = %failed, "a day could not be compared with the gateway's list; it is tried again");
         }
     }
@@ -76,7 +76,7 @@ fn tell(reconciled: &Reconciled) {
     let found = &reconciled.found;
     let settling = found.differences.iter().filter(|it| it.is_settling).count();
     let for_a_person = found.differences.len() - settling;
-    metrics::gauge!("topup_reconciliation_for_a_person").set(for_a_person as f64);
+    metrics::RECONCILIATION_FOR_A_PERSON.set([], for_a_person as f64);
     info!(
         day = %found.day,
         transactions = found.transactions,

@@ -16,7 +16,7 @@ use topup_gateways::payment::{PaymentGateway, Verified};
 use topup_rules::ids::Reference;
 use topup_rules::inquiries::{AfterInquiry, InquiryPolicy, Told};
 use topup_rules::lines::CallClass;
-use topup_runtime::Process;
+use topup_runtime::{Process, metrics};
 use topup_store::{GatewayCall, Inquired, InquiryEnd, StoreError};
 use tracing::{debug, error, info, warn};
 
@@ -195,7 +195,7 @@ fn put_off(inquired: &Inquired, failed: &StoreError) {
 }
 
 fn count(outcome: &'static str) {
-    metrics::counter!("topup_inquiries_total", "outcome" => outcome).increment(1);
+    metrics::INQUIRIES.add([outcome], 1);
 }
 
 fn tell(inquired: &Inquired, end: &InquiryEnd, after: Option<&AfterInquiry>) {
@@ -228,7 +228,7 @@ fn tell(inquired: &Inquired, end: &InquiryEnd, after: Option<&AfterInquiry>) {
             info!(payment.reference = reference, "a purchase was not paid");
         }
         Some(AfterInquiry::Park) => {
-            metrics::counter!("topup_payments_parked_total").increment(1);
+            metrics::PAYMENTS_PARKED.add([], 1);
             error!(
                 payment.reference = reference,
                 detail, "nobody can say how a payment ended: a person has to find out"

@@ -2,8 +2,8 @@
 
 use crate::tasks::{cards, gauges, housekeeping, leftovers};
 use std::time::{Duration, Instant};
-use topup_runtime::Process;
 use topup_runtime::health::Part;
+use topup_runtime::{Process, metrics};
 use tracing::warn;
 
 /// How often that is done which changes by the day.
@@ -35,6 +35,7 @@ async fn its_time_is_up(process: &Process) {
 }
 
 async fn sweep(process: &Process, health: &Part, hourly: &mut Hourlies) {
+    let started = Instant::now();
     let mut all_well = true;
     all_well &= tell("outbox", leftovers::outbox(process).await);
     all_well &= tell("topups", leftovers::topups(process).await);
@@ -49,6 +50,7 @@ async fn sweep(process: &Process, health: &Part, hourly: &mut Hourlies) {
         all_well &= hourly.partitions.note(tell("partitions", done));
     }
     tell("gauges", gauges::measure(process).await);
+    metrics::SWEEP_SECONDS.took([], started.elapsed());
     if all_well {
         health.ready();
     } else {
@@ -86,14 +88,14 @@ impl Hourly {
 fn tell(task: &'static str, done: anyhow::Result<u64>) -> bool {
     match done {
         Ok(done) => {
-            metrics::counter!("topup_swept_total", "task" => task).increment(done);
+            metrics::SWEPT.add([task], done);
             if done > 0 {
                 tracing::info!(task, done, "swept");
             }
             true
         }
         Err(error) => {
-            metrics::counter!("topup_sweep_failures_total", "task" => task).increment(1);
+            metrics::SWEEP_FAILURES.add([task], 1);
             tracing::error!(
                 task,
                 error = format!("{error:#}"),

@@ -11,7 +11,7 @@ mod policy;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use topup_failpoints::{Point, reach};
 use topup_gateways::payment::{ChargeRequest, Charged, PaymentGateway};
 use topup_rules::ids::WalletKey;
@@ -19,7 +19,9 @@ use topup_rules::message::TopupRequested;
 use topup_rules::retry::RetryPolicy;
 use topup_rules::settle::PaidFor;
 use topup_rules::topup::TopupState;
-use topup_runtime::{Clock, Failure, Handler, Meta, Outbox, Outcome, Process, SettingsError, Shutdown};
+use topup_runtime::{
+    Clock, Failure, Handler, Meta, Outbox, Outcome, ParkClass, Process, SettingsError, Shutdown, metrics,
+};
 use topup_store::{Answer, ChargeIntent, GatewayCall, LineEnd, OutboxMessage, Store, TopupPolicy, Woken};
 
 /// The worker's name, and its queue's.
@@ -68,6 +70,12 @@ impl TopupRequestedHandler {
         let call = GatewayCall {
             started_at: self.clock.now(),
         };
+        if let Some(triggered) = &intent.triggered {
+            let waited = if triggered.waited { "yes" } else { "no" };
+            let age_s = call.started_at.duration_since(triggered.at).as_secs_f64();
+            metrics::EVENT_TO_CHARGE_SECONDS.record([waited], age_s.max(0.0));
+        }
+        let asked = Instant::now();
         let code = SecretString::from(intent.authorization_code.clone());
         let charged = self
             .gateway
@@ -83,7 +91,8 @@ impl TopupRequestedHandler {
             })
             .await;
         reach(Point::ChargeAnswered);
-        metrics::counter!("topup_charges_total", "outcome" => label(&charged)).increment(1);
+        metrics::CHARGE_SECONDS.took([], asked.elapsed());
+        metrics::CHARGES.add([label(&charged)], 1);
         let line = LineEnd {
             end: charged.call_end(),
             policy: self.policy.line,
@@ -188,16 +197,19 @@ impl Handler for TopupRequestedHandler {
                 tracing::debug!(topup.id = %message.topup_id, state = state.as_str(), "nothing to do");
                 Ok(Outcome::Done)
             }
-            Woken::Missing => Ok(Outcome::park(format!(
-                "there is no top-up {} of account {} for {}",
-                message.topup_id, message.account_id, message.service
-            ))),
+            Woken::Missing => Ok(Outcome::park(
+                ParkClass::Missing,
+                format!(
+                    "there is no top-up {} of account {} for {}",
+                    message.topup_id, message.account_id, message.service
+                ),
+            )),
         }
     }
 }
 
 fn tell(message: &TopupRequested, state: TopupState, due_at: Option<Timestamp>, reason: Option<&str>) {
-    metrics::counter!("topup_topups_woken_total", "state" => state.as_str()).increment(1);
+    metrics::TOPUPS_WOKEN.add([state.as_str()], 1);
     tracing::info!(
         account.id = message.account_id.get(),
         topup.id = %message.topup_id,

@@ -208,6 +208,7 @@ async fn work<H: BatchHandler>(batch: Batch<H::Message>, desk: Desk, handler: Ar
     let started = Instant::now();
     async {
         telemetry::batch(desk.queue, messages);
+        desk.measure_waits(&batch.received);
         let Batch { received, items } = batch;
         let verdicts = match verdicts(&received, items, &desk, &*handler, &stop).await {
             Ok(verdicts) => verdicts,

@@ -2,7 +2,7 @@
 
 use super::Meta;
 use crate::broker::{Outgoing, Parked, delay, headers};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lapin::Acker;
 use lapin::message::Delivery;
 use lapin::types::ShortString;
@@ -60,6 +60,21 @@ impl Received {
     /// For logs; empty where the sender gave none.
     pub(super) fn message_id(&self) -> &str {
         self.meta.message_id.as_deref().unwrap_or_default()
+    }
+
+    /// How long ago it was published, as far as its publisher said, if it comes for the first time and was not delayed.
+    pub(super) fn age(&self, now: Timestamp) -> Option<SignedDuration> {
+        if self.meta.redelivered || self.meta.attempts > 0 || self.not_before.is_some() {
+            return None;
+        }
+        let published_s = i64::try_from((*self.delivery.properties.timestamp())?).ok()?;
+        Some(now.duration_since(Timestamp::from_second(published_s).ok()?))
+    }
+
+    /// How long after its moment a delayed message came, if it came after it and for the first time.
+    pub(super) fn lateness(&self, now: Timestamp) -> Option<SignedDuration> {
+        let late = now.duration_since(self.not_before?);
+        (!self.meta.redelivered && !late.is_negative()).then_some(late)
     }
 
     /// The message that the body holds.

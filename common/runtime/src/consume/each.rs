@@ -44,6 +44,7 @@ async fn serve<H: Handler>(session: &mut Session, desk: &Desk, handler: &Arc<H>)
                 Some(Ok(delivery)) if !delivery.acker.usable() => {}
                 Some(Ok(delivery)) => {
                     let received = Received::new(delivery);
+                    desk.measure_waits([&received]);
                     in_hand.spawn(deal_with(received, desk.clone(), Arc::clone(handler), session.stop.clone()));
                 }
                 Some(Err(error)) => break End::Lost(Some(error)),

@@ -32,9 +32,65 @@ pub enum Outcome {
     },
     /// Never: it goes to the dead letters, for a person.
     Park {
+        /// What kind of reason that is.
+        class: ParkClass,
         /// One line that a person understands.
         reason: String,
     },
+}
+
+/// Why messages are parked, as few classes as tell a person what to do. The reason itself says which and with what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParkClass {
+    /// It can't be read: no JSON, a wrong field, an unknown version.
+    Unreadable,
+    /// The account, or its wallet, is not known here. Imported, it can be sent on its way again.
+    NoWallet,
+    /// Its time lies outside the ledger's open window.
+    OutsideWindow,
+    /// It says what can't be.
+    Refused,
+    /// The same identity is recorded with other content.
+    Conflicting,
+    /// What it is about does not exist.
+    Missing,
+    /// A payment's result that does not match what was asked for.
+    Misfit,
+    /// A notice that no carrier takes.
+    Undeliverable,
+    /// Every try of it went wrong.
+    Exhausted,
+}
+
+impl ParkClass {
+    /// Every one there is.
+    pub const ALL: [Self; 9] = [
+        Self::Unreadable,
+        Self::NoWallet,
+        Self::OutsideWindow,
+        Self::Refused,
+        Self::Conflicting,
+        Self::Missing,
+        Self::Misfit,
+        Self::Undeliverable,
+        Self::Exhausted,
+    ];
+
+    /// As a metric's label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::NoWallet => "no-wallet",
+            Self::OutsideWindow => "outside-window",
+            Self::Refused => "refused",
+            Self::Conflicting => "conflicting",
+            Self::Missing => "missing",
+            Self::Misfit => "misfit",
+            Self::Undeliverable => "undeliverable",
+            Self::Exhausted => "exhausted",
+        }
+    }
 }
 
 impl Outcome {
@@ -46,8 +102,9 @@ impl Outcome {
     }
 
     /// [`Outcome::Park`], in short.
-    pub fn park(reason: impl ToString) -> Self {
+    pub fn park(class: ParkClass, reason: impl ToString) -> Self {
         Self::Park {
+            class,
             reason: reason.to_string(),
         }
     }

@@ -5,12 +5,12 @@
 
 use super::delivery::Received;
 use super::session::Stop;
-use super::{Failure, Outcome, chain};
+use super::{Failure, Outcome, ParkClass, chain};
 use crate::broker::headers::reason_line;
 use crate::broker::{Outgoing, Pauses, Publisher};
 use crate::health::Part;
 use crate::process::{Clock, Process};
-use crate::telemetry;
+use crate::telemetry::{self, metrics};
 use futures_util::FutureExt as _;
 use jiff::SignedDuration;
 use std::future::Future;
@@ -36,6 +36,9 @@ pub(super) enum Verdict {
     /// It came too early.
     TooEarly,
 }
+
+/// What a message is published as before it is acknowledged; where it is parked, with the class of the reason.
+type Onward = (Outgoing, Option<ParkClass>);
 
 /// The session ended or the process stops: whatever is not acknowledged is delivered again.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,6 +76,22 @@ impl Desk {
             .is_some_and(|at| at.duration_since(self.clock.now()) > EARLY_MIN)
     }
 
+    /// Measures how long messages that are taken now had to wait; of several, the one that waited longest.
+    pub(super) fn measure_waits<'a>(&self, received: impl IntoIterator<Item = &'a Received>) {
+        let now = self.clock.now();
+        let (mut oldest, mut latest) = (None, None);
+        for received in received {
+            oldest = oldest.max(received.age(now));
+            latest = latest.max(received.lateness(now));
+        }
+        if let Some(age) = oldest {
+            metrics::MESSAGE_AGE_SECONDS.record([self.queue], age.as_secs_f64().max(0.0));
+        }
+        if let Some(late) = latest {
+            metrics::DELAY_LATE_SECONDS.record([self.queue], late.as_secs_f64().max(0.0));
+        }
+    }
+
     /// Does what a verdict asks for, so that the message may be acknowledged.
     pub(super) async fn settle(
         &self,
@@ -82,19 +101,27 @@ impl Desk {
     ) -> Result<(), Stopped> {
         let (label, copy) = match verdict {
             Verdict::Of(Outcome::Done) => ("done", None),
-            Verdict::Of(Outcome::Park { reason }) => ("parked", Some(self.park(received, reason))),
+            Verdict::Of(Outcome::Park { class, reason }) => {
+                ("parked", Some((self.park(received, reason), Some(*class))))
+            }
             Verdict::Of(Outcome::Retry { reason }) => self.retry(received, reason),
-            Verdict::Unreadable(reason) => ("unreadable", Some(self.park(received, reason))),
-            Verdict::TooEarly => ("delayed", Some(self.delay(received))),
+            Verdict::Unreadable(reason) => (
+                "unreadable",
+                Some((self.park(received, reason), Some(ParkClass::Unreadable))),
+            ),
+            Verdict::TooEarly => ("delayed", Some((self.delay(received), None))),
         };
-        if let Some(copy) = copy {
+        if let Some((copy, class)) = copy {
             self.publish_at_last(&copy, stop).await?;
+            if let Some(class) = class {
+                metrics::PARKED.add([self.queue, class.as_str()], 1);
+            }
         }
         telemetry::handled(self.queue, label, 1);
         Ok(())
     }
 
-    fn retry(&self, received: &Received, reason: &str) -> (&'static str, Option<Outgoing>) {
+    fn retry(&self, received: &Received, reason: &str) -> (&'static str, Option<Onward>) {
         let tried = received.meta.attempts.saturating_add(1);
         match self.policy.after(tried) {
             NextTry::After { delay_s } => {
@@ -102,11 +129,12 @@ impl Desk {
                 let message_id = received.message_id();
                 info!(queue = self.queue, message.id = message_id, attempt = tried, delay_s, %reason, "tried again later");
                 let at = self.clock.now() + SignedDuration::from_secs(delay_s.into());
-                ("retried", Some(received.again(self.queue, tried, at)))
+                ("retried", Some((received.again(self.queue, tried, at), None)))
             }
             NextTry::GiveUp => {
                 let reason = format!("gave up after {tried} tries; the last one: {reason}");
-                ("parked", Some(self.park(received, &reason)))
+                let parked = self.park(received, &reason);
+                ("parked", Some((parked, Some(ParkClass::Exhausted))))
             }
         }
     }

@@ -122,7 +122,7 @@ impl BatchHandler for Picky {
 /// Accounts divisible by 7 are parked, so that an outcome can be told from its neighbours.
 fn outcome(message: &SmsSent) -> Outcome {
     if message.account_id.get() % 7 == 0 {
-        Outcome::park("seven")
+        Outcome::park(ParkClass::Refused, "seven")
     } else {
         Outcome::Done
     }
@@ -145,7 +145,7 @@ fn short(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Of(Outcome::Done) => "done".to_owned(),
         Verdict::Of(Outcome::Retry { reason }) => format!("retry: {reason}"),
-        Verdict::Of(Outcome::Park { reason }) => format!("park: {reason}"),
+        Verdict::Of(Outcome::Park { reason, .. }) => format!("park: {reason}"),
         Verdict::Unreadable(_) => "unreadable".to_owned(),
         Verdict::TooEarly => "too early".to_owned(),
     }

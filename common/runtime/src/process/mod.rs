@@ -160,6 +160,7 @@ where
         health: frame.health.clone(),
         clock: frame.clock.clone(),
     };
+    tokio::spawn(telemetry::watch_pool(store.clone()));
     let database = frame.health.part("database");
     tokio::spawn(clock::watch_database(store, frame.clock.clone(), database));
     let closing = frame.open(None).await?;

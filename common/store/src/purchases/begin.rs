@@ -183,6 +183,7 @@ fn charge_intent(new: &NewPurchase, reference: Reference, quote: &Quote, card: C
         authorization_code: card.authorization_code,
         email: card.email,
         traceparent: new.traceparent.clone(),
+        triggered: None,
     }
 }
 

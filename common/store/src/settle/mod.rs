@@ -19,6 +19,7 @@ use jiff::SignedDuration;
 use snapshot::Snapshot;
 use topup_rules::inquiries::InquiryPolicy;
 use topup_rules::message::PaymentResult;
+use topup_rules::money::Money;
 use topup_rules::settle::{Already, FailureCount, Misfit, Settlement, settle};
 use topup_rules::topup::PaymentState;
 
@@ -40,6 +41,8 @@ pub enum Settled {
     Credited {
         /// After a failure or a verdict of unknown (C10).
         late: bool,
+        /// What was captured.
+        amount: Money,
         /// To be published now.
         outbox: Vec<OutboxMessage>,
     },
@@ -56,6 +59,8 @@ pub enum Settled {
     Reversed {
         /// Nothing of the payment is left.
         whole: bool,
+        /// What was given back by this one.
+        amount: Money,
         /// To be published now.
         outbox: Vec<OutboxMessage>,
     },
@@ -120,7 +125,11 @@ async fn settle_in(
     match settle(&snapshot.intent, result, failures) {
         Settlement::Credit { quantity, late } => {
             let outbox = ending::end(&change, &Ending::Credited { quantity, late }).await?;
-            Ok(Settled::Credited { late, outbox })
+            Ok(Settled::Credited {
+                late,
+                amount: snapshot.intent.amount,
+                outbox,
+            })
         }
         Settlement::Fail {
             disable,
@@ -149,6 +158,7 @@ async fn settle_in(
             let outbox = reversal::take_back(&change, &take).await?;
             Ok(Settled::Reversed {
                 whole: take.whole,
+                amount: Money::new(take.amount_minor, snapshot.intent.amount.currency),
                 outbox,
             })
         }
@@ -158,6 +168,7 @@ async fn settle_in(
             outbox.extend(reversal::take_back(&change, &take).await?);
             Ok(Settled::Reversed {
                 whole: take.whole,
+                amount: Money::new(take.amount_minor, snapshot.intent.amount.currency),
                 outbox,
             })
         }

@@ -71,10 +71,10 @@ impl Snapshot {
         let bought = match (fixed.topup, fixed.purchase) {
             (Some(topup), _) => {
                 lock_spacing(tx, account).await?;
-                let Some((topup, _)) = lock_topup(tx, account, topup).await? else {
+                let Some(locked) = lock_topup(tx, account, topup).await? else {
                     return Ok(None);
                 };
-                Bought::Topup(topup)
+                Bought::Topup(locked.topup)
             }
             (None, Some(purchase)) => Bought::Purchase(purchase),
             (None, None) => return Ok(None),

@@ -28,6 +28,7 @@ pub(super) async fn charge(
         topup,
         card,
         traceparent,
+        triggered,
         now,
         ..
     } = snapshot;
@@ -82,6 +83,7 @@ pub(super) async fn charge(
         authorization_code: card.authorization_code,
         email: card.email,
         traceparent,
+        triggered: Some(triggered),
     })))
 }
 

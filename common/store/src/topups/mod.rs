@@ -24,6 +24,7 @@ use topup_rules::ids::{AccountId, Reference, TopupId, WalletKey};
 use topup_rules::lines::{Admission, CallClass, LinePolicy};
 use topup_rules::message::PaymentMode;
 use topup_rules::money::Money;
+use topup_rules::sends::LedgerKey;
 use topup_rules::settle::PaidFor;
 use topup_rules::topup::{SpacingClaim, Topup, TopupState};
 use topup_rules::wake::{Wake, WakeFacts, wake};
@@ -65,6 +66,17 @@ pub struct ChargeIntent {
     pub email: String,
     /// The trace that it is part of.
     pub traceparent: Option<String>,
+    /// What a top-up was triggered by; nothing of the kind for a purchase.
+    pub triggered: Option<Triggered>,
+}
+
+/// How a top-up came to its charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Triggered {
+    /// The time of the send that triggered it, as its sender's clock had it.
+    pub at: Timestamp,
+    /// It was scheduled for later in between.
+    pub waited: bool,
 }
 
 /// Without the card's token and the address.
@@ -126,6 +138,7 @@ pub(crate) struct Snapshot {
     pub(crate) claim: SpacingClaim,
     pub(crate) topup: Topup,
     pub(crate) traceparent: Option<String>,
+    pub(crate) triggered: Triggered,
     pub(crate) card: Option<Card>,
     pub(crate) now: Timestamp,
 }
@@ -221,7 +234,7 @@ async fn lock(tx: &Tx, key: WalletKey, id: TopupId) -> Result<Option<Snapshot>, 
         Method::Card => lock_spacing(tx, key.account).await?,
         Method::Transfer => SpacingClaim::default(),
     };
-    let Some((topup, traceparent)) = lock_topup(tx, key.account, id).await? else {
+    let Some(locked) = lock_topup(tx, key.account, id).await? else {
         return Ok(None);
     };
     let (card, now) = try_join!(card(tx, key), tx.clock())?;
@@ -231,8 +244,12 @@ async fn lock(tx: &Tx, key: WalletKey, id: TopupId) -> Result<Option<Snapshot>, 
         wallet,
         main,
         claim,
-        topup,
-        traceparent,
+        triggered: Triggered {
+            at: locked.triggered_by.time(),
+            waited: locked.topup.state != TopupState::Requested,
+        },
+        topup: locked.topup,
+        traceparent: locked.traceparent,
         card,
         now,
     }))
@@ -262,19 +279,33 @@ async fn method(tx: &Tx, key: WalletKey, id: TopupId) -> Result<Option<Method>, 
     .transpose()
 }
 
-/// Locks a top-up; its trace comes along.
+/// A top-up with what is kept of its cause.
+pub(crate) struct LockedTopup {
+    pub(crate) topup: Topup,
+    pub(crate) traceparent: Option<String>,
+    /// The send's entry in the ledger.
+    triggered_by: LedgerKey,
+}
+
+/// Locks a top-up; its cause comes along.
 pub(crate) async fn lock_topup(
     tx: &Tx,
     account: AccountId,
     id: TopupId,
-) -> Result<Option<(Topup, Option<String>)>, StoreError> {
+) -> Result<Option<LockedTopup>, StoreError> {
     let sql = format!(
-        "SELECT {}, traceparent FROM topups WHERE account_id = $1 AND topup_id = $2 FOR UPDATE",
+        "SELECT {}, traceparent, trigger_event_id FROM topups WHERE account_id = $1 AND topup_id = $2 FOR UPDATE",
         rows::TOPUP_COLUMNS
     );
     tx.query_opt(&sql, &[&account.get(), &id])
         .await?
-        .map(|row| Ok((rows::topup(&row)?, row.try_get("traceparent")?)))
+        .map(|row| {
+            Ok(LockedTopup {
+                topup: rows::topup(&row)?,
+                traceparent: row.try_get("traceparent")?,
+                triggered_by: LedgerKey::from_uuid(row.try_get("trigger_event_id")?),
+            })
+        })
         .transpose()
 }
 

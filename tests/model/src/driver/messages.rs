@@ -212,7 +212,7 @@ impl Driver<'_> {
         let settled = self.db.store.settle_payment(&result, &self.settling).await?;
         let mut comes_again = false;
         let store = match settled {
-            Settled::Credited { late, outbox } => {
+            Settled::Credited { late, outbox, .. } => {
                 done.messages = outbox;
                 if late { "credited late" } else { "credited" }
             }
@@ -221,7 +221,7 @@ impl Driver<'_> {
                 if disabled { "failed and disabled" } else { "failed" }
             }
             Settled::StillOpen(_) => "still open",
-            Settled::Reversed { whole, outbox } => {
+            Settled::Reversed { whole, outbox, .. } => {
                 done.messages = outbox;
                 if whole {
                     "reversed whole"

@@ -2,19 +2,12 @@
 
 use anyhow::{Context as _, Result};
 use topup_rules::ids::ReferenceKind;
-use topup_rules::topup::{PaymentState, TopupState};
+use topup_rules::topup::TopupState;
 use topup_runtime::Process;
+use topup_runtime::metrics::{self, OPEN_PAYMENTS};
 
 /// Wallets out of step that are told of in one sweep, at most.
 const OUT_OF_STEP_MAX: i64 = 20;
-
-/// Where an open payment can stand.
-const OPEN_PAYMENTS: [PaymentState; 4] = [
-    PaymentState::Charging,
-    PaymentState::Pending,
-    PaymentState::Unknown,
-    PaymentState::Parked,
-];
 
 /// What an operator watches: how much waits, and for how long.
 pub(crate) async fn measure(process: &Process) -> Result<u64> {
@@ -23,8 +16,8 @@ pub(crate) async fn measure(process: &Process) -> Result<u64> {
         .outbox_backlog()
         .await
         .context("measuring the outbox")?;
-    metrics::gauge!("topup_outbox_rows").set(rows as f64);
-    metrics::gauge!("topup_outbox_oldest_seconds").set(oldest_s);
+    metrics::OUTBOX_WAITING.set([], rows as f64);
+    metrics::OUTBOX_OLDEST_SECONDS.set([], oldest_s);
     let open = process
         .store
         .open_topups_by_state()
@@ -33,8 +26,8 @@ pub(crate) async fn measure(process: &Process) -> Result<u64> {
     for state in TopupState::ALL.iter().filter(|state| state.is_open()) {
         let found = open.iter().find(|o| o.state == *state);
         let (count, oldest_s) = found.map_or((0, 0), |o| (o.count, o.oldest_age_s));
-        metrics::gauge!("topup_topups_open", "state" => state.as_str()).set(count as f64);
-        metrics::gauge!("topup_topups_open_oldest_seconds", "state" => state.as_str()).set(oldest_s as f64);
+        metrics::TOPUPS_OPEN.set([state.as_str()], count as f64);
+        metrics::TOPUPS_OPEN_OLDEST_SECONDS.set([state.as_str()], oldest_s as f64);
     }
     payments(process).await?;
     lines(process).await?;
@@ -66,9 +59,9 @@ async fn payments(process: &Process) -> Result<()> {
         for state in OPEN_PAYMENTS {
             let found = open.iter().find(|it| it.kind == *kind && it.state == state);
             let (count, oldest_s) = found.map_or((0, 0), |it| (it.count, it.oldest_age_s));
-            let labels = [("kind", kind.as_str()), ("state", state.as_str())];
-            metrics::gauge!("topup_payments_open", &labels).set(count as f64);
-            metrics::gauge!("topup_payments_open_oldest_seconds", &labels).set(oldest_s as f64);
+            let labels = [kind.as_str(), state.as_str()];
+            metrics::PAYMENTS_OPEN.set(labels, count as f64);
+            metrics::PAYMENTS_OPEN_OLDEST_SECONDS.set(labels, oldest_s as f64);
         }
     }
     Ok(())
@@ -82,8 +75,8 @@ async fn lines(process: &Process) -> Result<()> {
         .await
         .context("looking at the lines to the payment gateway")?;
     for line in lines {
-        let labels = [("gateway", line.gateway), ("class", line.class.to_string())];
-        metrics::gauge!("topup_gateway_line_closed_seconds", &labels).set(line.closed_for_s as f64);
+        let labels = [line.gateway.as_str(), line.class.as_str()];
+        metrics::GATEWAY_LINE_CLOSED_SECONDS.set(labels, line.closed_for_s as f64);
     }
     Ok(())
 }
