@@ -2,12 +2,14 @@
 //!
 //! The real programs run on a broker and a database of their own; a sandbox plays the payment gateway, the SMS
 //! provider and the mail relay. Each chapter of the [`story`] checks what it tells against what the sandbox and
-//! the database saw, and the first thing that is not as told ends the demo with exit status 1.
+//! the database saw, and the first thing that is not as told ends the demo with exit status 1. `elsewhere` tells the
+//! same story on a fleet that somebody else started.
 //!
 //! Left out: anything that only a test can show (faults, races, load). The demo waits on what happens, never on
 //! time alone, and every wait is bounded.
 
 mod broker;
+mod elsewhere;
 mod narrate;
 mod operator;
 mod samples;
@@ -39,6 +41,9 @@ struct Cli {
 enum Command {
     /// Write the sample events, moved to the present, into target/demo/events, to publish by hand
     Events,
+    /// Tell the story on a fleet that runs already, on a sandbox and without accounts: in containers, for example
+    #[command(after_help = elsewhere::HELP)]
+    Elsewhere,
 }
 
 #[tokio::main]
@@ -47,7 +52,14 @@ async fn main() -> ExitCode {
     let mut narrator = Narrator::on_stdout();
     let result = match cli.command {
         Some(Command::Events) => write_events(&mut narrator),
-        None => play(&mut narrator, cli.keep).await,
+        Some(Command::Elsewhere) => match elsewhere::set_up(&mut narrator).await {
+            Ok(stage) => play(&mut narrator, stage, cli.keep).await,
+            Err(error) => Err(error),
+        },
+        None => match setup::set_up(&mut narrator).await {
+            Ok(stage) => play(&mut narrator, stage, cli.keep).await,
+            Err(error) => Err(error),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,8 +70,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn play(narrator: &mut Narrator, keep: bool) -> Result<()> {
-    let stage = setup::set_up(narrator).await?;
+async fn play(narrator: &mut Narrator, stage: Stage, keep: bool) -> Result<()> {
     let played = tokio::select! {
         played = story::tell(narrator, &stage) => played,
         pressed = ctrl_c() => pressed.and_then(|()| bail!("stopped by Ctrl-C")),
@@ -72,14 +83,20 @@ async fn play(narrator: &mut Narrator, keep: bool) -> Result<()> {
         Ok(()) => {}
         Err(error) => return Err(with_logs(error, &stage)),
     }
+    let was_own = stage.stack.is_some();
     stage.stop().await?;
-    setup::how_to_go_on(narrator);
+    if was_own {
+        setup::how_to_go_on(narrator);
+    }
     Ok(())
 }
 
 /// Where to look, for whoever has to find out why.
 fn with_logs(error: anyhow::Error, stage: &Stage) -> anyhow::Error {
-    let logs = stage.logs().display().to_string();
+    let Some(logs) = stage.logs() else {
+        return error;
+    };
+    let logs = logs.display().to_string();
     match error.downcast::<NotAsTold>() {
         Ok(not_as_told) => not_as_told.with_logs(logs).into(),
         Err(error) => error.context(format!("the story broke off; logs are in {logs}")),

@@ -1,12 +1,15 @@
 //! What the database knows, asked as an operator would: `fleetctl … --json`.
 
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep};
+use tokio::process::Command;
+use tokio::time::{Instant, sleep, timeout};
 use topup_rules::credits::Credits;
 use topup_rules::money::{Currency, Money};
 use topup_stack::Fleet;
@@ -15,6 +18,58 @@ use topup_stack::Fleet;
 const WAIT: Duration = Duration::from_secs(15);
 /// Pause between two looks.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
+/// Longest run of one command on a fleet that runs elsewhere.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Who runs the operator's command.
+#[derive(Debug)]
+pub(crate) enum Operator {
+    /// The fleet that this process started.
+    Own(Box<Fleet>),
+    /// This program, with this process's own settings, for a fleet that runs elsewhere.
+    Elsewhere(PathBuf),
+}
+
+impl Operator {
+    /// What the command said.
+    pub(crate) async fn fleetctl(&self, arguments: &[&str]) -> Result<String> {
+        match self {
+            Self::Own(fleet) => fleet.fleetctl(arguments).await,
+            Self::Elsewhere(_) => {
+                let output = self.fleetctl_output(arguments).await?;
+                ensure!(
+                    output.status.success(),
+                    "fleetctl {}: {}{}",
+                    arguments.join(" "),
+                    String::from_utf8_lossy(&output.stdout),
+                    String::from_utf8_lossy(&output.stderr),
+                );
+                Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+            }
+        }
+    }
+
+    /// The same, whatever its exit status.
+    async fn fleetctl_output(&self, arguments: &[&str]) -> Result<Output> {
+        match self {
+            Self::Own(fleet) => fleet.fleetctl_output(arguments).await,
+            Self::Elsewhere(program) => {
+                let mut command = Command::new(program);
+                let output = command
+                    .args(arguments)
+                    .stdin(Stdio::null())
+                    .kill_on_drop(true)
+                    .output();
+                let what = || format!("running fleetctl {}", arguments.join(" "));
+                timeout(COMMAND_TIMEOUT, output)
+                    .await
+                    .with_context(what)?
+                    .with_context(what)
+            }
+        }
+    }
+}
 
 /// An account with one wallet, as `account show` has it.
 #[derive(Debug, Clone, Deserialize)]
@@ -144,19 +199,19 @@ impl Topup {
 }
 
 /// The account as it stands.
-pub(crate) async fn account(fleet: &Fleet, id: i64) -> Result<Account> {
-    json(fleet, &["account", "show", &id.to_string()]).await
+pub(crate) async fn account(operator: &Operator, id: i64) -> Result<Account> {
+    json(operator, &["account", "show", &id.to_string()]).await
 }
 
 /// The account as soon as it is as wanted, or as it stands after the longest wait.
 pub(crate) async fn account_when(
-    fleet: &Fleet,
+    operator: &Operator,
     id: i64,
     is_wanted: impl Fn(&Wallet) -> bool,
 ) -> Result<Account> {
     let until = Instant::now() + WAIT;
     loop {
-        let account = account(fleet, id).await?;
+        let account = account(operator, id).await?;
         if is_wanted(account.sms()?) || Instant::now() > until {
             return Ok(account);
         }
@@ -165,23 +220,23 @@ pub(crate) async fn account_when(
 }
 
 /// What happened to an account's top-ups, as `why` has it.
-pub(crate) async fn story(fleet: &Fleet, account: i64) -> Result<Vec<Told>> {
+pub(crate) async fn story(operator: &Operator, account: i64) -> Result<Vec<Told>> {
     #[derive(Deserialize)]
     struct Story {
         story: Vec<Told>,
     }
-    let Story { story } = json(fleet, &["why", &account.to_string()]).await?;
+    let Story { story } = json(operator, &["why", &account.to_string()]).await?;
     Ok(story)
 }
 
 /// The account's newest top-up.
-pub(crate) async fn last_topup(fleet: &Fleet, account: i64) -> Result<Topup> {
+pub(crate) async fn last_topup(operator: &Operator, account: i64) -> Result<Topup> {
     #[derive(Deserialize)]
     struct List {
         topups: Vec<Topup>,
     }
     let id = account.to_string();
-    let List { topups } = json(fleet, &["topup", "list", "--account", &id, "--limit", "1"]).await?;
+    let List { topups } = json(operator, &["topup", "list", "--account", &id, "--limit", "1"]).await?;
     topups
         .into_iter()
         .next()
@@ -189,18 +244,18 @@ pub(crate) async fn last_topup(fleet: &Fleet, account: i64) -> Result<Topup> {
 }
 
 /// Publishes a file of events, each line checked.
-pub(crate) async fn publish(fleet: &Fleet, file: &str) -> Result<Published> {
-    json(fleet, &["publish", file]).await
+pub(crate) async fn publish(operator: &Operator, file: &str) -> Result<Published> {
+    json(operator, &["publish", file]).await
 }
 
 /// Publishes a file's lines as they are.
-pub(crate) async fn publish_unchecked(fleet: &Fleet, file: &str) -> Result<Published> {
-    json(fleet, &["publish", file, "--unchecked"]).await
+pub(crate) async fn publish_unchecked(operator: &Operator, file: &str) -> Result<Published> {
+    json(operator, &["publish", file, "--unchecked"]).await
 }
 
 /// What `publish` says of a file that it does not publish to its end.
-pub(crate) async fn publish_refused(fleet: &Fleet, file: &str) -> Result<Published> {
-    let output = fleet.fleetctl_output(&["--json", "publish", file]).await?;
+pub(crate) async fn publish_refused(operator: &Operator, file: &str) -> Result<Published> {
+    let output = operator.fleetctl_output(&["--json", "publish", file]).await?;
     if output.status.success() {
         bail!("fleetctl publish {file} was expected to stop at a broken line, and did not");
     }
@@ -208,14 +263,14 @@ pub(crate) async fn publish_refused(fleet: &Fleet, file: &str) -> Result<Publish
 }
 
 /// The parked messages of a queue, as soon as there are so many, or what there is after the longest wait.
-pub(crate) async fn parked(fleet: &Fleet, queue: &str, at_least: usize) -> Result<Vec<Parked>> {
+pub(crate) async fn parked(operator: &Operator, queue: &str, at_least: usize) -> Result<Vec<Parked>> {
     #[derive(Deserialize)]
     struct List {
         messages: Vec<Parked>,
     }
     let until = Instant::now() + WAIT;
     loop {
-        let List { messages } = json(fleet, &["dead", "list", "--queue", queue]).await?;
+        let List { messages } = json(operator, &["dead", "list", "--queue", queue]).await?;
         if messages.len() >= at_least || Instant::now() > until {
             return Ok(messages);
         }
@@ -224,21 +279,21 @@ pub(crate) async fn parked(fleet: &Fleet, queue: &str, at_least: usize) -> Resul
 }
 
 /// Every check of the audit, kept or not.
-pub(crate) async fn audit(fleet: &Fleet) -> Result<Vec<Check>> {
+pub(crate) async fn audit(operator: &Operator) -> Result<Vec<Check>> {
     #[derive(Deserialize)]
     struct Report {
         checks: Vec<Check>,
     }
-    let output = fleet.fleetctl_output(&["--json", "audit"]).await?;
+    let output = operator.fleetctl_output(&["--json", "audit"]).await?;
     let report: Report = read(&output.stdout, "audit")
         .with_context(|| String::from_utf8_lossy(&output.stderr).trim().to_owned())?;
     Ok(report.checks)
 }
 
-async fn json<T: DeserializeOwned>(fleet: &Fleet, arguments: &[&str]) -> Result<T> {
+async fn json<T: DeserializeOwned>(operator: &Operator, arguments: &[&str]) -> Result<T> {
     let mut all = vec!["--json"];
     all.extend(arguments);
-    let text = fleet.fleetctl(&all).await?;
+    let text = operator.fleetctl(&all).await?;
     read(text.as_bytes(), &arguments.join(" "))
 }
 

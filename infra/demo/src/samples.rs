@@ -6,7 +6,7 @@
 //! lines included, stays as it is.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use jiff::{SignedDuration, Timestamp};
@@ -20,9 +20,50 @@ pub(crate) const ACCOUNTS: &str = "accounts.ndjson";
 /// The price list, one tier a line.
 pub(crate) const PRICES: &str = "prices.ndjson";
 
-/// The folder of the sample files.
-pub(crate) fn dir() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples")
+/// Every sample file by its path in the samples' folder. They are part of the program, which may be told its story far
+/// from any checkout.
+const FILES: [(&str, &str); 10] = [
+    (ACCOUNTS, include_str!("../samples/accounts.ndjson")),
+    (PRICES, include_str!("../samples/prices.ndjson")),
+    (
+        "events/1-threshold.ndjson",
+        include_str!("../samples/events/1-threshold.ndjson"),
+    ),
+    (
+        "events/2-inside-the-spacing.ndjson",
+        include_str!("../samples/events/2-inside-the-spacing.ndjson"),
+    ),
+    (
+        "events/3-after-it.ndjson",
+        include_str!("../samples/events/3-after-it.ndjson"),
+    ),
+    (
+        "events/3-declined.ndjson",
+        include_str!("../samples/events/3-declined.ndjson"),
+    ),
+    (
+        "events/4-sub-account.ndjson",
+        include_str!("../samples/events/4-sub-account.ndjson"),
+    ),
+    (
+        "events/5-broken.ndjson",
+        include_str!("../samples/events/5-broken.ndjson"),
+    ),
+    (
+        "events/5-last.ndjson",
+        include_str!("../samples/events/5-last.ndjson"),
+    ),
+    (
+        "events/6-no-answer.ndjson",
+        include_str!("../samples/events/6-no-answer.ndjson"),
+    ),
+];
+
+/// Sample files of events, by name.
+fn events() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES
+        .into_iter()
+        .filter_map(|(path, text)| Some((path.strip_prefix("events/")?, text)))
 }
 
 /// A line that is an event, as far as its times go.
@@ -32,44 +73,39 @@ struct Dated {
     sent_at: Timestamp,
 }
 
+/// Writes accounts and prices into `into`, as they are.
+pub(crate) fn write_imports(into: &Path) -> Result<()> {
+    for (name, text) in FILES
+        .into_iter()
+        .filter(|(name, _)| [ACCOUNTS, PRICES].contains(name))
+    {
+        write(into, name, text)?;
+    }
+    Ok(())
+}
+
 /// Writes every sample event file into `into`, moved to the present; returns the files' names.
-pub(crate) fn write_events(into: &Path) -> Result<Vec<String>> {
-    fs::create_dir_all(into).with_context(|| format!("making {}", into.display()))?;
-    let files = read(&dir().join("events"))?;
-    let newest = files
-        .iter()
+pub(crate) fn write_events(into: &Path) -> Result<Vec<&'static str>> {
+    let newest = events()
         .flat_map(|(_, text)| text.lines())
         .filter_map(dated)
         .map(|it| it.sent_at)
         .max();
     let shift = Timestamp::now().duration_since(newest.context("the sample files hold no event")?);
-    let mut names = Vec::with_capacity(files.len());
-    for (name, text) in files {
+    let mut names = Vec::new();
+    for (name, text) in events() {
         let moved: String = text.lines().map(|line| moved(line, shift) + "\n").collect();
-        let path = into.join(&name);
-        fs::write(&path, moved).with_context(|| format!("writing {}", path.display()))?;
+        write(into, name, &moved)?;
         names.push(name);
     }
     Ok(names)
 }
 
-/// The folder's files and what is in them, by name.
-fn read(folder: &Path) -> Result<Vec<(String, String)>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
-        let path = entry
-            .with_context(|| format!("reading {}", folder.display()))?
-            .path();
-        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        files.push((name, text));
-    }
-    files.sort();
-    Ok(files)
+fn write(into: &Path, name: &str, text: &str) -> Result<()> {
+    let path = into.join(name);
+    fs::create_dir_all(into)
+        .and_then(|()| fs::write(&path, text))
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 fn dated(line: &str) -> Option<Dated> {
@@ -118,10 +154,28 @@ mod tests {
 
     #[test]
     fn every_sample_event_ends_with_its_time() {
-        for (name, text) in read(&dir().join("events")).unwrap() {
+        for (name, text) in events() {
             for line in text.lines().filter(|line| dated(line).is_some()) {
                 assert_eq!(moved(line, SignedDuration::ZERO), line, "{name}");
             }
         }
+    }
+
+    #[test]
+    fn no_sample_file_is_left_out() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+        let mut there = Vec::new();
+        for part in ["", "events/"] {
+            for entry in fs::read_dir(folder.join(part)).unwrap() {
+                let entry = entry.unwrap();
+                if entry.file_type().unwrap().is_file() {
+                    there.push(format!("{part}{}", entry.file_name().to_string_lossy()));
+                }
+            }
+        }
+        there.sort();
+        let mut told = FILES.map(|(path, _)| path.to_owned());
+        told.sort();
+        assert_eq!(there, told);
     }
 }

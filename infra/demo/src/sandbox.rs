@@ -79,6 +79,11 @@ impl Sandbox {
         Ok(Self { client, url })
     }
 
+    /// Its address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Where the lists stand now.
     pub(crate) async fn mark(&self) -> Result<Mark> {
         let at_end = async |list| {

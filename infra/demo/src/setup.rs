@@ -11,10 +11,10 @@ use topup_stack::{Durability, Fleet, FleetOptions, Options, Stack, build_workspa
 
 use crate::broker::Broker;
 use crate::narrate::Narrator;
-use crate::operator;
+use crate::operator::{self, Operator};
 use crate::samples;
 use crate::sandbox::Sandbox;
-use crate::stage::{ANSWER_MAX, QUESTION_AFTER, SPACING, Stage};
+use crate::stage::{Page, SHORTENED, SPACING, Stage};
 
 /// The accounts of the story.
 const ACCOUNTS: [i64; 4] = [1001, 1002, 1003, 1005];
@@ -24,13 +24,7 @@ const OWNER_ONLY: u32 = 0o600;
 
 /// Builds and starts everything, and imports what the story needs.
 pub(crate) async fn set_up(narrator: &mut Narrator) -> Result<Stage> {
-    narrator.title("Topup Fleet: a story in six chapters");
-    narrator.paragraph(
-        "Everything here is real and runs on this machine: RabbitMQ, PostgreSQL and the whole fleet. Only the \
-         world outside is played, by a sandbox: the payment gateway, the SMS provider and the mail relay. No card \
-         is charged, and no message leaves.",
-    );
-    narrator.gap();
+    begin(narrator, "runs on this machine");
     narrator.step("building the programs");
     tokio::task::spawn_blocking(build_workspace)
         .await
@@ -44,12 +38,7 @@ pub(crate) async fn set_up(narrator: &mut Narrator) -> Result<Stage> {
     .await?;
     narrator.step("making tables, queues and exchanges, and starting the workers");
     let space = stack.space("demo").await?;
-    let shortened = [
-        ("TOPUP__RULES__CARD_SPACING", SPACING),
-        ("TOPUP__PAYSTACK__TIMEOUT", ANSWER_MAX),
-        ("TOPUP__INQUIRIES__FIRST", QUESTION_AFTER),
-    ];
-    let env = shortened
+    let env = SHORTENED
         .map(|(name, time)| (name.to_owned(), format!("{}s", time.as_secs())))
         .into();
     let fleet = Fleet::start(
@@ -60,34 +49,46 @@ pub(crate) async fn set_up(narrator: &mut Narrator) -> Result<Stage> {
         },
     )
     .await?;
-    narrator.step("importing prices and accounts");
-    import(&fleet).await?;
-    let events = stack.files().join("events");
-    samples::write_events(&events)?;
-    let sandbox = Sandbox::at(fleet.sandbox_url())?;
-    let broker = Broker::connect(space.amqp_url()).await?;
+    let files = stack.files().to_owned();
     let stage = Stage {
-        stack,
-        fleet,
-        sandbox,
-        broker,
-        events,
+        sandbox: Sandbox::at(fleet.sandbox_url())?,
+        operator: Operator::Own(Box::new(fleet)),
+        stack: Some(stack),
+        broker: Broker::connect(space.amqp_url()).await?,
+        page: Page::new(space.management_url(), space.vhost()),
+        events: files.join("events"),
     };
-    introduce(narrator, &stage).await?;
+    import(narrator, &stage, &files).await?;
     Ok(stage)
 }
 
-async fn import(fleet: &Fleet) -> Result<()> {
-    let path = |name| samples::dir().join(name).display().to_string();
-    fleet.fleetctl(&["prices", &path(samples::PRICES)]).await?;
-    fleet.fleetctl(&["import", &path(samples::ACCOUNTS)]).await?;
-    Ok(())
+/// The first lines.
+pub(crate) fn begin(narrator: &mut Narrator, runs: &str) {
+    narrator.title("Topup Fleet: a story in six chapters");
+    narrator.paragraph(&format!(
+        "Everything here is real and {runs}: RabbitMQ, PostgreSQL and the whole fleet. Only the world outside is \
+         played, by a sandbox: the payment gateway, the SMS provider and the mail relay. No card is charged, and no \
+         message leaves."
+    ));
+    narrator.gap();
+}
+
+/// Imports what the story needs, from files that are put into `files`, and introduces it.
+pub(crate) async fn import(narrator: &mut Narrator, stage: &Stage, files: &Path) -> Result<()> {
+    narrator.step("importing prices and accounts");
+    samples::write_imports(files)?;
+    samples::write_events(&stage.events)?;
+    for (command, name) in [("prices", samples::PRICES), ("import", samples::ACCOUNTS)] {
+        let path = files.join(name).display().to_string();
+        stage.operator.fleetctl(&[command, &path]).await?;
+    }
+    introduce(narrator, stage).await
 }
 
 async fn introduce(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
     narrator.gap();
     for id in ACCOUNTS {
-        let account = operator::account(&stage.fleet, id).await?;
+        let account = operator::account(&stage.operator, id).await?;
         let wallet = account.sms()?;
         let settings = wallet.settings()?;
         let kind = match account.parent_id {
@@ -119,27 +120,27 @@ async fn introduce(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
 
 /// The management page, with what it asks for.
 fn management(narrator: &mut Narrator, stage: &Stage) {
-    let url = stage.fleet.space().management_url();
-    let scheme_end = url.find("://").map_or(0, |at| at + 3);
-    let (scheme, rest) = url.split_at(scheme_end);
-    let page = match rest
-        .split_once('@')
-        .map(|(login, host)| (login.split_once(':'), host))
-    {
-        Some((Some((user, password)), host)) => format!("{scheme}{host}  user {user}, password {password}"),
-        Some((None, _)) | None => url.to_owned(),
+    let Page { url, login, vhost: _ } = &stage.page;
+    let page = match login {
+        Some((user, password)) => format!("{url}  user {user}, password {password}"),
+        None => url.clone(),
     };
     narrator.fact("management page", &page);
 }
 
 /// With everything left running.
 pub(crate) fn how_to_look_around(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
-    let env = write_env(stage.fleet.env())?;
     narrator.heading(None, "Everything is still running");
     management(narrator, stage);
-    narrator.fact("virtual host", stage.fleet.space().vhost());
-    narrator.fact("e-mails", &format!("{}/sandbox/mail", stage.fleet.sandbox_url()));
-    narrator.fact("logs", &stage.logs().display().to_string());
+    narrator.fact("virtual host", &stage.page.vhost);
+    narrator.fact("e-mails", &format!("{}/sandbox/mail", stage.sandbox.url()));
+    let Operator::Own(fleet) = &stage.operator else {
+        return Ok(());
+    };
+    if let Some(logs) = stage.logs() {
+        narrator.fact("logs", &logs.display().to_string());
+    }
+    let env = write_env(fleet.env())?;
     narrator.gap();
     narrator.paragraph("In another shell:");
     narrator.gap();

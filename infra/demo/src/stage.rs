@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use topup_stack::{Fleet, Stack};
+use topup_stack::Stack;
 
 use crate::broker::Broker;
+use crate::operator::Operator;
 use crate::sandbox::Sandbox;
 
 /// The least time between two card top-ups of one account, for the story; 30 minutes in production. Seven, so
@@ -20,15 +21,57 @@ pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(4);
 /// How long after a call the gateway is asked what became of it, for the story; 10 seconds in production.
 pub(crate) const QUESTION_AFTER: Duration = Duration::from_secs(2);
 
+/// What the story shortens, as the fleet has to be told it.
+pub(crate) const SHORTENED: [(&str, Duration); 3] = [
+    ("TOPUP__RULES__CARD_SPACING", SPACING),
+    ("TOPUP__PAYSTACK__TIMEOUT", ANSWER_MAX),
+    ("TOPUP__INQUIRIES__FIRST", QUESTION_AFTER),
+];
+
 /// The fleet, and who watches it.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    pub(crate) stack: Stack,
-    pub(crate) fleet: Fleet,
+    /// The servers, where this process started them.
+    pub(crate) stack: Option<Stack>,
+    pub(crate) operator: Operator,
     pub(crate) sandbox: Sandbox,
     pub(crate) broker: Broker,
+    pub(crate) page: Page,
     /// The sample events, moved to the present.
     pub(crate) events: PathBuf,
+}
+
+/// The broker's management page, as a person finds it.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// Its address, without credentials.
+    pub(crate) url: String,
+    /// What it asks for.
+    pub(crate) login: Option<(String, String)>,
+    /// The fleet's virtual host.
+    pub(crate) vhost: String,
+}
+
+impl Page {
+    /// Takes the credentials out of the address.
+    pub(crate) fn new(url: &str, vhost: &str) -> Self {
+        let scheme_end = url.find("://").map_or(0, |at| at + 3);
+        let (scheme, rest) = url.split_at(scheme_end);
+        let (login, host) = match rest.split_once('@') {
+            Some((login, host)) => (login.split_once(':'), host),
+            None => (None, rest),
+        };
+        Self {
+            url: format!("{scheme}{}", host.trim_end_matches('/')),
+            login: login.map(|(user, password)| (user.to_owned(), password.to_owned())),
+            vhost: vhost.to_owned(),
+        }
+    }
+
+    /// Where it shows a queue.
+    pub(crate) fn of_queue(&self, queue: &str) -> String {
+        format!("{}/#/queues/{}/{queue}", self.url, self.vhost)
+    }
 }
 
 /// Something is not as told: what was expected and what was seen.
@@ -91,23 +134,45 @@ impl Stage {
         self.events.join(name).display().to_string()
     }
 
-    /// The directory of everybody's logs.
-    pub(crate) fn logs(&self) -> &Path {
-        self.stack.logs()
+    /// The directory of everybody's logs, where they are this process's.
+    pub(crate) fn logs(&self) -> Option<&Path> {
+        self.stack.as_ref().map(Stack::logs)
     }
 
-    /// Lets everybody finish, then stops the servers.
+    /// Lets everybody finish that this process started, then stops the servers.
     pub(crate) async fn stop(self) -> Result<()> {
         let Self {
             stack,
-            fleet,
+            operator,
             sandbox: _,
             broker,
+            page: _,
             events: _,
         } = self;
         drop(broker);
-        let stopped = fleet.stop().await;
-        stack.stop().await;
+        let stopped = match operator {
+            Operator::Own(fleet) => fleet.stop().await,
+            Operator::Elsewhere(_) => Ok(()),
+        };
+        if let Some(stack) = stack {
+            stack.stop().await;
+        }
         stopped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Page;
+
+    #[test]
+    fn a_page_is_named_without_its_credentials() {
+        let page = Page::new("http://u:p@127.0.0.1:15672/", "topup");
+        assert_eq!(
+            page.of_queue("sms-sent"),
+            "http://127.0.0.1:15672/#/queues/topup/sms-sent"
+        );
+        assert_eq!(page.login, Some(("u".to_owned(), "p".to_owned())));
+        assert_eq!(Page::new("http://127.0.0.1:15672", "topup").login, None);
     }
 }

@@ -13,7 +13,7 @@ const CHARGES: usize = 4;
 const NOTICES: usize = 5;
 
 pub(super) async fn tell(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
-    let checks = operator::audit(&stage.fleet).await?;
+    let checks = operator::audit(&stage.operator).await?;
     expect_that(!checks.is_empty(), "checks of the audit", "some", "none")?;
     for check in &checks {
         expect(

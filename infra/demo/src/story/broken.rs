@@ -28,14 +28,14 @@ pub(super) async fn tell(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
 
 async fn duplicates(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
     let mark = stage.sandbox.mark().await?;
-    let before = operator::account(&stage.fleet, MAIN).await?;
-    let again = operator::publish(&stage.fleet, &stage.events(DUPLICATES)).await?;
+    let before = operator::account(&stage.operator, MAIN).await?;
+    let again = operator::publish(&stage.operator, &stage.events(DUPLICATES)).await?;
     // The queue keeps its order: once this last event shows, all before it have been handled.
-    let last_before = operator::account(&stage.fleet, SUB).await?;
-    operator::publish(&stage.fleet, &stage.events(LAST)).await?;
+    let last_before = operator::account(&stage.operator, SUB).await?;
+    operator::publish(&stage.operator, &stage.events(LAST)).await?;
     let last_credits = last_before.sms()?.credits;
-    let last = operator::account_when(&stage.fleet, SUB, |wallet| wallet.credits != last_credits).await?;
-    let after = operator::account(&stage.fleet, MAIN).await?;
+    let last = operator::account_when(&stage.operator, SUB, |wallet| wallet.credits != last_credits).await?;
+    let after = operator::account(&stage.operator, MAIN).await?;
 
     expect(
         "the balance of account 1003 after one more send",
@@ -59,12 +59,12 @@ async fn duplicates(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
 async fn broken(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
     let path = stage.events(BROKEN);
     let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-    let refused = operator::publish_refused(&stage.fleet, &path).await?;
-    let before = operator::account(&stage.fleet, MAIN).await?;
-    operator::publish_unchecked(&stage.fleet, &path).await?;
+    let refused = operator::publish_refused(&stage.operator, &path).await?;
+    let before = operator::account(&stage.operator, MAIN).await?;
+    operator::publish_unchecked(&stage.operator, &path).await?;
     let lines: Vec<&str> = text.lines().collect();
-    let parked = operator::parked(&stage.fleet, "sms-sent", lines.len()).await?;
-    let after = operator::account(&stage.fleet, MAIN).await?;
+    let parked = operator::parked(&stage.operator, "sms-sent", lines.len()).await?;
+    let after = operator::account(&stage.operator, MAIN).await?;
 
     expect("events parked in sms-sent.dead", lines.len(), parked.len())?;
     let (before, after) = (before.sms()?.credits, after.sms()?.credits);

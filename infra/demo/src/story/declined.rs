@@ -17,14 +17,14 @@ const DISABLE_MAX: SignedDuration = SignedDuration::from_secs(1);
 pub(super) async fn tell(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
     let mark = stage.sandbox.mark().await?;
     let start = Timestamp::now();
-    let published = operator::publish(&stage.fleet, &stage.events(EVENTS)).await?;
+    let published = operator::publish(&stage.operator, &stage.events(EVENTS)).await?;
     let charge = only(
         "charges of the declined card",
         stage.sandbox.charges(mark, 1).await?,
     )?;
     let (sms, mail) = notices(stage, mark).await?;
-    let account = operator::account(&stage.fleet, DECLINED).await?;
-    let topup = operator::last_topup(&stage.fleet, DECLINED).await?;
+    let account = operator::account(&stage.operator, DECLINED).await?;
+    let topup = operator::last_topup(&stage.operator, DECLINED).await?;
 
     expect("the charge's outcome", "failed", &charge.outcome)?;
     expect("the top-up's state", "failed", &topup.state)?;
@@ -76,9 +76,10 @@ pub(super) async fn tell(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
 
 /// Sends below the threshold of a disabled wallet are debited, and that is all.
 async fn is_not_tried_again(stage: &Stage, mark: Mark) -> Result<()> {
-    let before = operator::account(&stage.fleet, DECLINED).await?.sms()?.credits;
-    operator::publish(&stage.fleet, &stage.events(EVENTS_AFTER)).await?;
-    let account = operator::account_when(&stage.fleet, DECLINED, |wallet| wallet.credits != before).await?;
+    let before = operator::account(&stage.operator, DECLINED).await?.sms()?.credits;
+    operator::publish(&stage.operator, &stage.events(EVENTS_AFTER)).await?;
+    let account =
+        operator::account_when(&stage.operator, DECLINED, |wallet| wallet.credits != before).await?;
     expect_credits(&account, "90")?;
     expect(
         "a top-up of a disabled wallet",

@@ -22,12 +22,12 @@ pub(super) async fn tell(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
     stage.sandbox.lose_a_webhook().await?;
     let mark = stage.sandbox.mark().await?;
     let start = Timestamp::now();
-    let published = operator::publish(&stage.fleet, &stage.events(EVENTS)).await?;
+    let published = operator::publish(&stage.operator, &stage.events(EVENTS)).await?;
     let (sms, mail) = notices(stage, mark).await?;
     let charge = only("charges of account 1005", stage.sandbox.charges(mark, 1).await?)?;
-    let account = operator::account(&stage.fleet, SILENT).await?;
-    let topup = operator::last_topup(&stage.fleet, SILENT).await?;
-    let story = operator::story(&stage.fleet, SILENT).await?;
+    let account = operator::account(&stage.operator, SILENT).await?;
+    let topup = operator::last_topup(&stage.operator, SILENT).await?;
+    let story = operator::story(&stage.operator, SILENT).await?;
     let unknown = first(&story, |it| it.state.as_deref() == Some("unknown"))
         .context("nobody said that the charge's outcome was unknown")?;
     let question = first(&story, |it| it.call.as_deref() == Some("verify")).context("nobody asked")?;

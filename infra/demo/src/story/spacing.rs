@@ -56,10 +56,10 @@ async fn is_scheduled(
     start: Timestamp,
     first_settled_at: Timestamp,
 ) -> Result<Timestamp> {
-    let published = operator::publish(&stage.fleet, &stage.events(EVENTS)).await?;
+    let published = operator::publish(&stage.operator, &stage.events(EVENTS)).await?;
     let is_due = |wallet: &operator::Wallet| wallet.open_topup.as_ref().is_some_and(|it| it.due_at.is_some());
-    let account = operator::account_when(&stage.fleet, MAIN, is_due).await?;
-    let topup = operator::last_topup(&stage.fleet, MAIN).await?;
+    let account = operator::account_when(&stage.operator, MAIN, is_due).await?;
+    let topup = operator::last_topup(&stage.operator, MAIN).await?;
     let open = account.sms()?.open_topup.as_ref();
     let open = open.context("account 1001 has no open top-up, where one was to wait")?;
     expect("the second top-up's state", "scheduled", &open.state)?;
@@ -110,7 +110,7 @@ async fn watch(
                     narrator.moment(Some(offset), &line);
                 }
                 if last.is_none() {
-                    let page = stage.fleet.space().queue_page(&holder.queue);
+                    let page = stage.page.of_queue(&holder.queue);
                     narrator.moment(None, &format!("in the management page: {page}"));
                 }
                 narrator.passing(&left);
@@ -130,8 +130,8 @@ async fn is_credited(
     charge: &Charge,
 ) -> Result<()> {
     let (sms, mail) = notices(stage, mark).await?;
-    let account = operator::account(&stage.fleet, MAIN).await?;
-    let topup = operator::last_topup(&stage.fleet, MAIN).await?;
+    let account = operator::account(&stage.operator, MAIN).await?;
+    let topup = operator::last_topup(&stage.operator, MAIN).await?;
     expect("the charge's outcome", "success", &charge.outcome)?;
     expect_credits(&account, "595")?;
     let asked = format!(

@@ -12,18 +12,18 @@ const EVENTS: &str = "1-threshold.ndjson";
 
 /// Returns the top-up, for the next chapter to be measured from.
 pub(super) async fn tell(narrator: &mut Narrator, stage: &Stage) -> Result<Topup> {
-    let before = operator::account(&stage.fleet, MAIN).await?;
+    let before = operator::account(&stage.operator, MAIN).await?;
     expect_credits(&before, "150")?;
     let mark = stage.sandbox.mark().await?;
     let start = Timestamp::now();
-    let published = operator::publish(&stage.fleet, &stage.events(EVENTS)).await?;
+    let published = operator::publish(&stage.operator, &stage.events(EVENTS)).await?;
     let charge = only(
         "charges of the first top-up",
         stage.sandbox.charges(mark, 1).await?,
     )?;
     let (sms, mail) = notices(stage, mark).await?;
-    let after = operator::account(&stage.fleet, MAIN).await?;
-    let topup = operator::last_topup(&stage.fleet, MAIN).await?;
+    let after = operator::account(&stage.operator, MAIN).await?;
+    let topup = operator::last_topup(&stage.operator, MAIN).await?;
 
     expect("events published", 30, published.published)?;
     expect(

@@ -13,11 +13,11 @@ const EVENTS: &str = "4-sub-account.ndjson";
 pub(super) async fn tell(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
     let mark = stage.sandbox.mark().await?;
     let start = Timestamp::now();
-    let published = operator::publish(&stage.fleet, &stage.events(EVENTS)).await?;
+    let published = operator::publish(&stage.operator, &stage.events(EVENTS)).await?;
     let (sms, mail) = notices(stage, mark).await?;
-    let sub = operator::account(&stage.fleet, SUB).await?;
-    let main = operator::account(&stage.fleet, MAIN).await?;
-    let topup = operator::last_topup(&stage.fleet, SUB).await?;
+    let sub = operator::account(&stage.operator, SUB).await?;
+    let main = operator::account(&stage.operator, MAIN).await?;
+    let topup = operator::last_topup(&stage.operator, SUB).await?;
 
     expect("the top-up's state", "succeeded", &topup.state)?;
     expect_credits(&sub, "520")?;
