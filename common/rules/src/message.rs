@@ -4,11 +4,14 @@
 //! known are ignored, so that senders may grow by addition. Left out: everything that needs more than the message
 //! itself, such as the open window (`sends`).
 
+mod versions;
+
 use crate::credits::Credits;
 use crate::ids::{AccountId, Reference, Service, TopupId, WalletKey};
 use crate::money::Currency;
 use crate::names::names;
 pub use crate::reading::{BODY_MAX_BYTES, NESTING_MAX, Unreadable, parse};
+pub use versions::{NotUpgraded, Upgraded, upgraded};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
