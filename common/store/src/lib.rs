@@ -16,6 +16,7 @@
 //! | notices: recorded, delivered | `notices`, `delivery` |
 //! | what is asked of the gateway again; the line to it; its list of a day | `inquiries`, `lines`, `reconcile` |
 //! | messages to publish; what is overdue | `outbox`, `sweep` |
+//! | what people did with dead letters and queues | `acts` |
 //! | for people: top-ups, an account's story, the audit | `views`, `story`, `audit` |
 //!
 //! What always holds:
@@ -30,6 +31,7 @@
 //! entries.
 
 mod accounts;
+mod acts;
 mod adjust;
 mod audit;
 mod cards;
@@ -61,6 +63,7 @@ mod transaction;
 mod views;
 
 pub use accounts::{AccountView, AutoTopupView, OpenTopupView, WalletView};
+pub use acts::{Act, ActRow, MovedMessage, MovedOf, MovedRow, MovedTo, NewAct};
 pub use adjust::{AdjustRefusal, Adjusted, ByHand, Moved};
 pub use audit::{AuditPolicy, AuditReport, Check};
 pub use cards::SavedCard;
