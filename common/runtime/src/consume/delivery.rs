@@ -33,11 +33,13 @@ impl Received {
         // them, too.
         let exchange = delivery.exchange.as_str();
         let ours = exchange.is_empty() || delay::has_waited(exchange);
+        // Somebody has moved it back from the dead letters as it was: its tries begin anew, as `fleetctl` has them begin.
+        let was_parked = table.contains_key(headers::REASON);
         Self {
             meta: Meta {
                 message_id: text(properties.message_id()).map(str::to_owned),
                 traceparent: headers::traceparent(table),
-                attempts: if ours {
+                attempts: if ours && !was_parked {
                     headers::count(table, headers::ATTEMPTS)
                 } else {
                     0

@@ -7,7 +7,7 @@ use super::delivery::Received;
 use super::each::verdict;
 use super::session::Stop;
 use super::settle::{Desk, Stopped, Verdict};
-use super::{BatchHandler, Failure, Handler, Meta, Outcome};
+use super::{BatchHandler, Failure, Handler, Meta, Outcome, ParkClass};
 use crate::broker::Publisher;
 use crate::health::Health;
 use crate::outbox::Outbox;
@@ -313,6 +313,16 @@ async fn the_fleets_headers_count_only_where_the_fleet_published() {
         assert_eq!(received.meta.attempts, attempts, "{exchange:?}");
         assert_eq!(of_one(&received).await.unwrap(), expected, "{exchange:?}");
     }
+}
+
+#[test]
+fn a_dead_letter_that_was_moved_back_as_it_was_begins_anew() {
+    let mut table = FieldTable::default();
+    table.insert("x-topup-attempts".into(), AMQPValue::LongLongInt(20));
+    table.insert("x-topup-reason".into(), AMQPValue::LongString("gave up".into()));
+    let mut delivery = delivery(1, "", body(1));
+    delivery.properties = BasicProperties::default().with_headers(table);
+    assert_eq!(Received::new(delivery).meta.attempts, 0);
 }
 
 #[test]
