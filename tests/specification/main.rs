@@ -55,6 +55,7 @@ mod network;
 mod storm;
 
 // What happened can be followed, and the fleet be run by people.
+mod dead_letters;
 mod operators;
 mod processes;
 mod readme;

@@ -3,7 +3,12 @@
 //! Left out: what a command does. Values that can be wrong by themselves are parsed here, into the types that the
 //! rules know.
 
+mod dead;
 mod help;
+
+pub(crate) use dead::{
+    DeadCommand, DeadFilter, DeadShowArgs, DiscardArgs, HistoryArgs, RedriveArgs, Which, dead_queues,
+};
 
 use crate::topup::settle::Target;
 use clap::{ArgGroup, Args, Parser, Subcommand};
@@ -13,16 +18,12 @@ use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Service};
 use topup_rules::message::PaymentStatus;
 use topup_rules::topup::TopupState;
-use topup_runtime::broker::admin::PEEK_MAX;
-use topup_runtime::broker::topology::{self, UNROUTABLE, WORK_QUEUES};
 use uuid::Uuid;
 
 /// Rows that a list shows unless told otherwise.
 const LIST_DEFAULT: &str = "50";
 /// Most rows that a list can be told to show.
 const LIST_MAX: i64 = 10_000;
-/// Most messages of one queue that are looked at: each is taken out and put back.
-const LOOK_MAX: u64 = PEEK_MAX as u64;
 /// Most messages on their way to the broker at once: beyond that, waiting for confirms gains nothing.
 const IN_FLIGHT_MAX: i64 = 10_000;
 
@@ -73,7 +74,7 @@ pub(crate) enum Command {
                             fleetctl adjust 1001 --credits -12.5 --service whatsapp --reason \"billed twice\""
     )]
     Adjust(AdjustArgs),
-    /// Look at messages that were parked because nothing could be done with them
+    /// Messages that were parked because nothing could be done with them: look, put back, throw away
     #[command(subcommand)]
     Dead(DeadCommand),
     /// Compare a day's payments with the payment gateway's list; exit status 1 when a person has to look
@@ -249,47 +250,6 @@ pub(crate) struct AdjustArgs {
     pub(crate) by: String,
 }
 
-/// `fleetctl dead …`
-#[derive(Debug, Subcommand)]
-pub(crate) enum DeadCommand {
-    /// List parked messages, oldest first, with the reason of each
-    #[command(
-        after_help = "Examples:\n  fleetctl dead list\n  fleetctl dead list --queue sms-sent --limit 500"
-    )]
-    List {
-        /// Of this queue alone: a worker's, its `.dead`, or an unroutable one
-        #[arg(long, value_name = "QUEUE", value_parser = dead_queue)]
-        queue: Option<String>,
-        /// Messages of each queue, at most
-        #[arg(long, value_name = "N", default_value = LIST_DEFAULT, value_parser = clap::value_parser!(u64).range(1..=LOOK_MAX))]
-        limit: u64,
-    },
-    /// Show one parked message whole
-    #[command(
-        after_help = "Examples:\n  fleetctl dead show 0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b\n  \
-                            fleetctl dead show --queue sms-sent --position 2"
-    )]
-    Show(DeadShowArgs),
-}
-
-/// `fleetctl dead show`
-#[derive(Debug, Args)]
-pub(crate) struct DeadShowArgs {
-    /// As `dead list` names it
-    #[arg(
-        value_name = "MESSAGE_ID",
-        required_unless_present = "position",
-        conflicts_with = "position"
-    )]
-    pub(crate) message_id: Option<String>,
-    /// Look in this queue alone
-    #[arg(long, value_name = "QUEUE", value_parser = dead_queue)]
-    pub(crate) queue: Option<String>,
-    /// Where it stands in its queue, as `dead list` numbers it: for a message without an id
-    #[arg(long, value_name = "N", requires = "queue", value_parser = clap::value_parser!(u64).range(1..=LOOK_MAX))]
-    pub(crate) position: Option<u64>,
-}
-
 /// `+500`, `-12.5`, `3`; anything but 0.
 fn signed_credits(text: &str) -> Result<Credits, String> {
     let digits = text
@@ -310,29 +270,6 @@ fn reason(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("must say something".to_owned()),
         reason => Ok(reason.to_owned()),
-    }
-}
-
-/// Every queue that parked messages lie in.
-pub(crate) fn dead_queues() -> Vec<String> {
-    let parked = WORK_QUEUES.iter().map(|queue| topology::dead_queue(queue));
-    parked
-        .chain([
-            UNROUTABLE.to_owned(),
-            topup_runtime::broker::delay::UNROUTABLE.to_owned(),
-        ])
-        .collect()
-}
-
-/// `sms-sent` means its dead letters, too.
-fn dead_queue(text: &str) -> Result<String, String> {
-    let known = dead_queues();
-    match known
-        .iter()
-        .find(|queue| *queue == text || queue.strip_suffix(".dead") == Some(text))
-    {
-        Some(queue) => Ok(queue.clone()),
-        None => Err(format!("known are {}", known.join(", "))),
     }
 }
 

@@ -1,18 +1,27 @@
-//! `fleetctl dead`: messages that were parked, looked at and put back.
+//! `fleetctl dead`: messages that were parked: looked at, put back to work, thrown away.
 //!
-//! Left out: moving and discarding them.
+//! Whatever looks through a queue holds its messages until it is done, and gives back all that it does not move: they stay
+//! in their place, and none is lost by being looked at.
 
-use crate::cli::{DeadCommand, DeadShowArgs, dead_queues};
+mod history;
+mod list;
+mod moving;
+mod show;
+mod tally;
+mod way;
+mod which;
+
+use crate::cli::{DeadCommand, dead_queues};
 use crate::fleet::Fleet;
-use crate::output::{Report, Side, Table, count};
+use crate::output::Report;
 use crate::words;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use topup_runtime::broker::admin::{Admin, PEEK_MAX, Seen};
+use topup_runtime::broker::admin::Seen;
 use topup_runtime::broker::{delay, headers, topology};
+use which::Selection;
 
 /// Longest reason that a row of the list shows, in characters.
 const REASON_SHOWN_CHARS: usize = 100;
@@ -27,7 +36,7 @@ struct Parked {
     /// Where it lies.
     queue: String,
     /// Where it stands there, counted from 1.
-    position: u64,
+    position: u32,
     /// Which it is.
     message_id: Option<String>,
     /// `sms-sent.v1`.
@@ -60,96 +69,38 @@ struct Parked {
     headers: Option<BTreeMap<String, String>>,
 }
 
-#[derive(Debug, Serialize)]
-struct QueueCount {
-    queue: String,
-    /// None: there is no such queue.
-    messages: Option<u32>,
-}
-
-#[derive(Debug, Serialize)]
-struct List {
-    queues: Vec<QueueCount>,
-    messages: Vec<Parked>,
-}
-
-/// Lists or shows.
+/// Lists, shows, puts back, throws away, or tells of it.
 ///
 /// # Errors
-/// Settings; the broker's.
+/// Settings; the broker's, the database's; nobody to ask.
 pub(crate) async fn run(fleet: &Fleet, command: &DeadCommand) -> anyhow::Result<Report> {
-    let broker = fleet.broker().await?;
-    let report = match command {
-        DeadCommand::List { queue, limit } => {
-            list(
-                &broker,
-                queue.as_deref(),
-                usize::try_from(*limit).unwrap_or(PEEK_MAX),
-            )
-            .await
+    match command {
+        DeadCommand::List { filter, limit } => {
+            let selection = Selection::new(&[], filter, Timestamp::now());
+            let queues = wanted(filter.queue.as_deref());
+            let broker = fleet.broker().await?;
+            let listed = list::run(&broker, &queues, &selection, *limit).await;
+            broker.close().await;
+            listed
         }
-        DeadCommand::Show(args) => show(&broker, args).await,
-    };
-    broker.close().await;
-    report
+        DeadCommand::Show(args) => {
+            let broker = fleet.broker().await?;
+            let shown = show::run(&broker, args).await;
+            broker.close().await;
+            shown
+        }
+        DeadCommand::Redrive(args) => moving::redrive(fleet, args).await,
+        DeadCommand::Discard(args) => moving::discard(fleet, args).await,
+        DeadCommand::History(args) => history::run(fleet, args).await,
+    }
 }
 
 fn wanted(queue: Option<&str>) -> Vec<String> {
     queue.map_or_else(dead_queues, |queue| vec![queue.to_owned()])
 }
 
-async fn list(broker: &Admin, queue: Option<&str>, limit: usize) -> anyhow::Result<Report> {
-    let mut list = List {
-        queues: Vec::new(),
-        messages: Vec::new(),
-    };
-    for queue in wanted(queue) {
-        let messages = broker.count(&queue).await?.map(|count| count.messages);
-        if messages.is_some_and(|messages| messages > 0) {
-            let seen = broker.peek(&queue, limit).await?;
-            let numbered = (1..).zip(&seen);
-            list.messages
-                .extend(numbered.map(|(at, message)| Parked::of(&queue, at, message, false)));
-        }
-        list.queues.push(QueueCount { queue, messages });
-    }
-    let text = told(&list)?;
-    Report::fine(&list, text)
-}
-
-async fn show(broker: &Admin, args: &DeadShowArgs) -> anyhow::Result<Report> {
-    for queue in wanted(args.queue.as_deref()) {
-        if broker
-            .count(&queue)
-            .await?
-            .is_none_or(|count| count.messages == 0)
-        {
-            continue;
-        }
-        let seen = broker.peek(&queue, PEEK_MAX).await?;
-        let found = |position, message: &Seen| match args.position {
-            Some(wanted) => position == wanted,
-            None => message.message_id == args.message_id,
-        };
-        let mut numbered = (1..).zip(&seen);
-        if let Some((position, message)) = numbered.find(|(position, message)| found(*position, message)) {
-            let parked = Parked::of(&queue, position, message, true);
-            let text = told_whole(&parked)?;
-            return Report::fine(&parked, text);
-        }
-    }
-    let which = match (&args.message_id, args.position) {
-        (Some(id), _) => format!("no parked message has the id {id}"),
-        (None, position) => format!(
-            "no parked message stands at position {}",
-            position.unwrap_or_default()
-        ),
-    };
-    anyhow::bail!("{which} (of each queue, the first {PEEK_MAX} messages were looked at)")
-}
-
 impl Parked {
-    fn of(queue: &str, position: u64, seen: &Seen, whole: bool) -> Self {
+    fn of(queue: &str, position: u32, seen: &Seen, whole: bool) -> Self {
         let header = |name: &str| seen.headers.get(name).cloned();
         let sent_at = seen
             .timestamp_s
@@ -213,7 +164,8 @@ fn plain(line: &str) -> String {
         .collect()
 }
 
-fn or_dash(text: Option<&str>) -> String {
+/// The text as a terminal survives it, or a dash.
+pub(crate) fn or_dash(text: Option<&str>) -> String {
     plain(text.filter(|text| !text.is_empty()).unwrap_or("-"))
 }
 
@@ -227,92 +179,6 @@ fn cut(text: &str) -> String {
 
 fn moment(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "-".to_owned(), words::moment)
-}
-
-fn told(list: &List) -> anyhow::Result<String> {
-    let mut table = Table::new([
-        ("QUEUE", Side::Left),
-        ("#", Side::Right),
-        ("MESSAGE", Side::Left),
-        ("PARKED AT", Side::Left),
-        ("TRIES", Side::Right),
-        ("REASON", Side::Left),
-    ]);
-    for message in &list.messages {
-        table.row([
-            message.queue.clone(),
-            message.position.to_string(),
-            or_dash(message.message_id.as_deref()),
-            moment(message.failed_at.or(message.sent_at)),
-            message.attempts.map_or_else(|| "-".to_owned(), |n| n.to_string()),
-            cut(message.reason.as_deref().unwrap_or("-")),
-        ]);
-    }
-    let mut text = if table.is_empty() {
-        String::new()
-    } else {
-        table.render() + "\n"
-    };
-    for QueueCount { queue, messages } in &list.queues {
-        match messages {
-            Some(0) => writeln!(text, "{queue}: empty")?,
-            Some(some) => {
-                let shown = list
-                    .messages
-                    .iter()
-                    .filter(|message| &message.queue == queue)
-                    .count();
-                let messages = count((*some).into(), "message", "messages");
-                let rest = if shown < *some as usize {
-                    format!(", {shown} shown")
-                } else {
-                    String::new()
-                };
-                writeln!(text, "{queue}: {messages}{rest}")?;
-            }
-            None => writeln!(
-                text,
-                "{queue}: there is no such queue; run `fleetctl topology apply`"
-            )?,
-        }
-    }
-    Ok(text)
-}
-
-fn told_whole(message: &Parked) -> anyhow::Result<String> {
-    let mut text = String::new();
-    let mut line = |name: &str, value: &str| writeln!(text, "{name:<10} {value}");
-    line("queue", &message.queue)?;
-    line("message", &or_dash(message.message_id.as_deref()))?;
-    line("type", &or_dash(message.kind.as_deref()))?;
-    line(
-        "reason",
-        &plain(message.reason.as_deref().unwrap_or("none was given")),
-    )?;
-    line("parked at", &moment(message.failed_at))?;
-    line("parked by", &or_dash(message.worker.as_deref()))?;
-    line(
-        "tries",
-        &message.attempts.map_or_else(|| "-".to_owned(), |n| n.to_string()),
-    )?;
-    line("sent by", &or_dash(message.app_id.as_deref()))?;
-    line("sent at", &moment(message.sent_at))?;
-    // The project's own headers are told above, in words.
-    let foreign = |name: &String| !name.starts_with("x-topup-");
-    for (name, value) in message.headers.iter().flatten().filter(|(name, _)| foreign(name)) {
-        line("header", &format!("{}: {}", plain(name), cut(value)))?;
-    }
-    write!(
-        text,
-        "\nbody, {}:\n",
-        count(message.body_bytes as u64, "byte", "bytes")
-    )?;
-    match (&message.body, &message.body_text) {
-        (Some(body), _) => text.push_str(&serde_json::to_string_pretty(body)?),
-        (None, Some(body)) => text.push_str(body),
-        (None, None) => {}
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -30,6 +30,10 @@ impl Progress {
                 "{spinner} {msg}  {elapsed}",
             ),
         };
+        Self::shown(bar, template)
+    }
+
+    fn shown(bar: ProgressBar, template: &str) -> Self {
         // A template that can't be read leaves the usual one.
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
@@ -37,6 +41,22 @@ impl Progress {
             bar.enable_steady_tick(TICK);
         }
         Self { bar }
+    }
+
+    /// For so many things, none of which is a line.
+    pub(crate) fn of(total: u64) -> Self {
+        let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND);
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let template = "{bar:40} {percent:>3} %  {human_pos} of {human_len}  {msg}  {elapsed}, {eta} to go";
+        Self::shown(bar, template)
+    }
+
+    /// So many of them are dealt with.
+    pub(crate) fn at(&self, position: u64, said: &str) {
+        if !self.bar.is_hidden() {
+            self.bar.set_position(position);
+            self.bar.set_message(said.to_owned());
+        }
     }
 
     /// So far have `lines` been read, and so many were `done`.

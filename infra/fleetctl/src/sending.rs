@@ -134,16 +134,39 @@ impl Sender {
     }
 
     async fn publish(&self, queue: &str, body: &[u8], properties: BasicProperties) -> anyhow::Result<()> {
-        let confirm = self
-            .channel
-            .basic_publish(
-                DEFAULT_EXCHANGE.into(),
-                queue.into(),
-                mandatory(),
-                body,
-                properties,
-            )
-            .await?;
+        let confirm = self.write(queue, body, properties).await?;
+        self.confirmed(confirm, queue).await
+    }
+
+    /// Writes a message to the broker without waiting for its confirm.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub(crate) async fn write(
+        &self,
+        queue: &str,
+        body: &[u8],
+        properties: BasicProperties,
+    ) -> anyhow::Result<PublisherConfirm> {
+        let written = self.channel.basic_publish(
+            DEFAULT_EXCHANGE.into(),
+            queue.into(),
+            mandatory(),
+            body,
+            properties,
+        );
+        // Only a blocked connection lets one wait here.
+        tokio::time::timeout(self.confirm_timeout, written)
+            .await
+            .context("the broker takes nothing; it may be out of memory or disk")?
+            .with_context(|| format!("publishing to {queue}"))
+    }
+
+    /// Waits until the broker has a message that was written.
+    ///
+    /// # Errors
+    /// The broker does not take it, or does not say so. It may have taken it all the same.
+    pub(crate) async fn confirmed(&self, confirm: PublisherConfirm, queue: &str) -> anyhow::Result<()> {
         confirmed(confirm, queue, self.confirm_timeout)
             .await
             .map_err(anyhow::Error::msg)

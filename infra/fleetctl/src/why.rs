@@ -4,6 +4,7 @@ mod payments;
 mod sentences;
 
 use crate::cli::WhyArgs;
+use crate::dead;
 use crate::fleet::Fleet;
 use crate::output::Report;
 use crate::words;
@@ -13,13 +14,15 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use topup_rules::ids::{AccountId, Reference, ReferenceKind, Service, TopupId};
 use topup_rules::message::Template;
-use topup_store::{Fact, StoryLine};
+use topup_store::{Fact, MovedOf, MovedRow, StoryLine};
 use uuid::Uuid;
 
 #[derive(Serialize)]
 struct Story<'a> {
     account_id: AccountId,
     story: &'a [StoryLine],
+    /// Its dead letters that people put back to work or threw away, the newest first.
+    moved_by_hand: &'a [MovedRow],
 }
 
 /// Tells the story.
@@ -32,14 +35,41 @@ pub(crate) async fn run(fleet: &Fleet, args: &WhyArgs) -> anyhow::Result<Report>
     if story.is_empty() && store.account_view(args.account).await?.is_none() {
         anyhow::bail!("there is no account {}", args.account);
     }
-    let text = told(args.account, &story)?;
+    let moved = store
+        .moved_messages(&MovedOf::Account(args.account), args.limit)
+        .await?;
+    let mut text = told(args.account, &story)?;
+    text.push_str(&told_by_hand(&moved)?);
     Report::fine(
         &Story {
             account_id: args.account,
             story: &story,
+            moved_by_hand: &moved,
         },
         text,
     )
+}
+
+/// What people did with the account's dead letters; nothing where they did nothing.
+fn told_by_hand(moved: &[MovedRow]) -> anyhow::Result<String> {
+    let mut text = String::new();
+    if !moved.is_empty() {
+        text.push_str("\n\nMessages that had been parked, by hand:\n");
+    }
+    for message in moved {
+        let end = match &message.moved_to {
+            Some(queue) => format!("put back to {queue}"),
+            None => "thrown away".to_owned(),
+        };
+        writeln!(
+            text,
+            "{}  {end}: {} (parked: {})",
+            words::moment(message.at),
+            dead::or_dash(message.message_id.as_deref()),
+            dead::or_dash(message.parked_why.as_deref()),
+        )?;
+    }
+    Ok(text)
 }
 
 /// What a line is about, where it is about one thing.

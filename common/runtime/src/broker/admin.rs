@@ -1,18 +1,19 @@
 //! For the operator's command: one connection without supervision, to declare, to count, to look, to move.
 
+mod holding;
+
+pub use holding::{Held, Holding};
+
 use super::connect::{BrokerError, Link, Purpose, connect, connection_name, within};
 use super::topology::Topology;
-use super::{Address, headers};
+use super::{Address, Outgoing, headers};
 use crate::settings::Amqp;
 use jiff::Timestamp;
-use lapin::Channel;
 use lapin::message::Delivery;
-use lapin::options::{BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
+use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel};
 use std::collections::BTreeMap;
-
-/// Messages looked at in one go, at most: they are all held until the look is over.
-pub const PEEK_MAX: usize = 1_000;
 
 /// One connection, for one command.
 pub struct Admin {
@@ -37,6 +38,10 @@ pub struct Seen {
     pub routing_key: String,
     /// Who published it.
     pub app_id: Option<String>,
+    /// AMQP's `content_type`.
+    pub content_type: Option<String>,
+    /// The trace that it belongs to.
+    pub traceparent: Option<String>,
     /// When, in seconds since 1970.
     pub timestamp_s: Option<u64>,
     /// As it was published.
@@ -64,7 +69,27 @@ impl Seen {
         self.headers.get(headers::FAILED_AT)?.parse().ok()
     }
 
-    fn of(delivery: &Delivery) -> Self {
+    /// What it is published with again, as type `kind`, at `now`: what its sender said of it, and nothing of what the
+    /// broker, or whoever parked it, has added since. `publisher` stands in where no sender was named.
+    #[must_use]
+    pub fn properties_again(&self, kind: &str, publisher: &str, now: Timestamp) -> BasicProperties {
+        let again = Outgoing {
+            content_type: self.content_type.clone(),
+            timestamp_s: self.timestamp_s,
+            app_id: self.app_id.clone(),
+            ..Outgoing::new(
+                String::new(),
+                self.message_id.clone(),
+                Some(kind.to_owned()),
+                Vec::new(),
+            )
+        };
+        again
+            .traced(self.traceparent.as_deref())
+            .properties(publisher, now)
+    }
+
+    fn of(delivery: Delivery) -> Self {
         let properties = &delivery.properties;
         let owned = |text: &Option<lapin::types::ShortString>| text.as_ref().map(ToString::to_string);
         let none = FieldTable::default();
@@ -74,14 +99,16 @@ impl Seen {
             kind: owned(properties.kind()),
             routing_key: delivery.routing_key.to_string(),
             app_id: owned(properties.app_id()),
+            content_type: owned(properties.content_type()),
+            traceparent: headers::traceparent(table),
             timestamp_s: *properties.timestamp(),
-            body: delivery.data.clone(),
             headers: table
                 .inner()
                 .iter()
                 .map(|(name, value)| (name.to_string(), readable(value)))
                 .collect(),
             redelivered: delivery.redelivered,
+            body: delivery.data,
         }
     }
 }
@@ -185,46 +212,15 @@ impl Admin {
         Ok(count)
     }
 
-    /// Looks at up to `max` messages at the head of a queue (never more than [`PEEK_MAX`]) and puts them back.
+    /// Begins to look through a queue; `None` where there is none of that name.
     ///
     /// # Errors
-    /// There is no such queue, or the connection broke.
-    pub async fn peek(&self, queue: &str, max: usize) -> Result<Vec<Seen>, BrokerError> {
-        let doing = format!("look into {queue}");
-        let channel = within(
-            self.amqp.connect_timeout,
-            &doing,
-            self.link.connection.create_channel(),
-        )
-        .await?;
-        let mut seen = Vec::new();
-        while seen.len() < max.min(PEEK_MAX) {
-            let get = channel.basic_get(queue.into(), BasicGetOptions::default());
-            match within(self.amqp.connect_timeout, &doing, get).await? {
-                Some(message) => seen.push(Seen::of(&message.delivery)),
-                None => break,
-            }
+    /// The broker refused, or the connection broke.
+    pub async fn hold(&self, queue: &str) -> Result<Option<Holding<'_>>, BrokerError> {
+        match self.count(queue).await? {
+            Some(count) => Holding::begin(self, queue, count.messages).await.map(Some),
+            None => Ok(None),
         }
-        if !seen.is_empty() {
-            // Tag 0 with `multiple`: everything that was taken.
-            let options = BasicNackOptions {
-                multiple: true,
-                requeue: true,
-            };
-            within(
-                self.amqp.connect_timeout,
-                "put messages back",
-                channel.basic_nack(0, options),
-            )
-            .await?;
-        }
-        within(
-            self.amqp.connect_timeout,
-            &doing,
-            channel.close(200, "done".into()),
-        )
-        .await?;
-        Ok(seen)
     }
 
     /// Says goodbye.

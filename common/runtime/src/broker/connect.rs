@@ -38,6 +38,12 @@ pub enum BrokerError {
         /// What happened.
         source: lapin::Error,
     },
+    /// The broker ended a consumer: its queue was deleted, or has lost its leader.
+    #[error("broker: {queue} is gone, or moves to another node")]
+    Cancelled {
+        /// Whose.
+        queue: String,
+    },
     /// What stands on the broker is not what is needed.
     #[error("{0}")]
     Topology(#[from] TopologyError),
@@ -57,7 +63,7 @@ impl BrokerError {
     pub(crate) fn is_parsing(&self) -> bool {
         match self {
             Self::Unreachable { source, .. } | Self::Failed { source, .. } => is_parsing(source),
-            Self::TimedOut { .. } | Self::Topology(_) | Self::CaFile { .. } => false,
+            Self::TimedOut { .. } | Self::Cancelled { .. } | Self::Topology(_) | Self::CaFile { .. } => false,
         }
     }
 }
@@ -226,7 +232,8 @@ pub(crate) fn tag_name(process: &str) -> String {
 }
 
 /// The machine's name, or `localhost`.
-pub(crate) fn host_name() -> String {
+#[must_use]
+pub fn host_name() -> String {
     hostname::get()
         .ok()
         .and_then(|name| name.into_string().ok())

@@ -18,7 +18,7 @@ pub mod topology;
 pub(crate) mod wire;
 
 pub use address::Address;
-pub use connect::{BrokerError, connection_name};
+pub use connect::{BrokerError, connection_name, host_name};
 pub use outgoing::Outgoing;
 pub use publish::{PublishError, Publisher};
 pub use refusal::TopologyError;

@@ -66,6 +66,29 @@ Examples:
   fleetctl topup settle 0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b --succeeded --reason "on the gateway's list, ticket 4711"
   fleetctl topup settle 0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b --failed --reason "the bank did not answer""#;
 
+/// Of `dead redrive`.
+pub(super) const REDRIVE_HELP: &str = r#"Each message goes to the queue that it was parked from, as its sender published it: same message id, type, trace and
+time; its tries begin anew. What was done before is recognised, so nothing is debited, charged, credited or told twice,
+however late or often a message is put back. What still can't be used is parked again, with its reason.
+
+Each is written down first (`fleetctl dead history`), then published and confirmed, then taken out of the dead letters: cut
+short anywhere, do it again. All others stay where they are. It asks before it acts; without a terminal --yes has to be
+given. Exit status 1 where something that was asked for could not be put back.
+
+Examples:
+  fleetctl dead redrive 0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b
+  fleetctl dead redrive --queue sms-sent --reason 'unknown account 1001' --because 'imported, ticket 4711'
+  fleetctl dead redrive --queue notifications --newer-than 2h --per-second 500 --dry-run
+  fleetctl dead redrive --queue topup.unroutable --to sms-sent"#;
+
+/// Of `dead discard`.
+pub(super) const DISCARD_HELP: &str = r#"Each is written down first, with its body (`fleetctl dead history ACT_ID --json`), then taken out of the dead letters. All
+others stay where they are. It asks before it acts; without a terminal --yes has to be given.
+
+Examples:
+  fleetctl dead discard 0193a5d0-7c1e-7b3a-9d2f-0c4b8e5f1a2b --because 'a test of the shop'
+  fleetctl dead discard --queue sms-sent --reason 'is not JSON' --older-than 7d --because 'the shop sent HTML'"#;
+
 /// Of `reconcile`.
 pub(super) const RECONCILE_HELP: &str = r#"Needs TOPUP__PAYSTACK__SECRET_KEY. What the gateway knows better (it took the money and nobody told; it gave it back)
 is settled by its word, through the queue payment-results. What can't be settled is listed for a person. A day can be

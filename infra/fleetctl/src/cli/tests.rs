@@ -1,3 +1,4 @@
+use super::dead::{age, dead_queue};
 use super::*;
 use crate::fields;
 use clap::CommandFactory as _;
@@ -105,10 +106,71 @@ fn negative_credits_are_a_value_and_no_flag() {
         &["dead", "show"],
         &["dead", "show", "--position", "1"],
         &["dead", "show", "x", "--queue", "sms-sent", "--position", "1"],
+        // Which, is to be said; of discarding, why, too.
+        &["dead", "redrive"],
+        &["dead", "redrive", "--yes"],
+        &["dead", "redrive", "x", "--all"],
+        &["dead", "redrive", "x", "--yes", "--dry-run"],
+        &["dead", "redrive", "--all", "--to", "sms-sent.dead"],
+        &["dead", "redrive", "--all", "--per-second", "0"],
+        &["dead", "discard", "--all"],
+        &["dead", "discard", "x", "--because", " "],
+        &["dead", "list", "--older-than", "yesterday"],
     ] {
         assert!(
             Cli::try_parse_from([&["fleetctl"], wrong].concat()).is_err(),
             "{wrong:?}"
         );
+    }
+}
+
+#[test]
+fn parked_messages_are_named_by_id_or_by_what_they_are() {
+    for line in [
+        &["dead", "redrive", "a", "b"][..],
+        &["dead", "redrive", "--all", "--yes"],
+        &[
+            "dead",
+            "redrive",
+            "--queue",
+            "sms-sent",
+            "--older-than",
+            "14d",
+            "--limit",
+            "3",
+        ],
+        &[
+            "dead",
+            "redrive",
+            "--queue",
+            "topup.unroutable",
+            "--to",
+            "sms-sent",
+        ],
+        &["dead", "discard", "--type", "sms-sent.v1", "--because", "a test"],
+        &[
+            "dead",
+            "list",
+            "--newer-than",
+            "1h 30m",
+            "--account",
+            "9",
+            "--reason",
+            "x",
+        ],
+        &["dead", "history", "--account", "9"],
+    ] {
+        assert!(
+            Cli::try_parse_from([&["fleetctl"], line].concat()).is_ok(),
+            "{line:?}"
+        );
+    }
+    let hours = |text| age(text).map(|age| age.as_hours());
+    assert_eq!(
+        (hours("2h"), hours("14d"), hours("1w1d")),
+        (Ok(2), Ok(336), Ok(192))
+    );
+    for wrong in ["", "2", "-1h", "1mo", "100y", "x"] {
+        assert!(age(wrong).is_err(), "{wrong}");
     }
 }

@@ -1,6 +1,8 @@
+use super::list::{List, QueueCount, told};
+use super::show::told_whole;
 use super::*;
 
-fn seen(body: &[u8]) -> Seen {
+pub(super) fn seen(body: &[u8]) -> Seen {
     let headers = [
         (headers::REASON, "S4: unknown account 9"),
         (headers::ATTEMPTS, "2"),
@@ -12,6 +14,8 @@ fn seen(body: &[u8]) -> Seen {
         kind: Some("sms-sent.v1".into()),
         routing_key: "sms-sent".into(),
         app_id: Some("shop".into()),
+        content_type: Some("application/json".into()),
+        traceparent: None,
         timestamp_s: Some(1_795_335_300),
         body: body.into(),
         headers: headers
@@ -27,15 +31,18 @@ fn a_list_says_why_and_counts_what_it_does_not_show() {
         queues: vec![
             QueueCount {
                 queue: "sms-sent.dead".into(),
-                messages: Some(2),
+                messages: Some(2_000),
+                looked_at: 50,
             },
             QueueCount {
                 queue: "notifications.dead".into(),
                 messages: Some(0),
+                looked_at: 0,
             },
             QueueCount {
                 queue: "topup.unroutable".into(),
                 messages: None,
+                looked_at: 0,
             },
         ],
         messages: vec![Parked::of("sms-sent.dead", 1, &seen(b"{}"), false)],
@@ -45,7 +52,7 @@ fn a_list_says_why_and_counts_what_it_does_not_show() {
         "QUEUE          #  MESSAGE  PARKED AT             TRIES  REASON\n\
          sms-sent.dead  1  m-1      2026-11-22 08:15:00Z      2  S4: unknown account 9\n\
          \n\
-         sms-sent.dead: 2 messages, 1 shown\n\
+         sms-sent.dead: 2,000 messages, 50 looked at, 1 shown\n\
          notifications.dead: empty\n\
          topup.unroutable: there is no such queue; run `fleetctl topology apply`\n"
     );
