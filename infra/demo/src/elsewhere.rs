@@ -38,6 +38,7 @@ pub(crate) async fn set_up(narrator: &mut Narrator) -> Result<Stage> {
         );
     }
     let amqp_url = setting("TOPUP__AMQP__URL")?;
+    topup_stack::install_crypto();
     let sandbox = Sandbox::at(setting(SANDBOX_URL)?)?;
     ensure!(
         sandbox.charges(Mark::START, 0).await?.is_empty(),

@@ -52,7 +52,7 @@ pub use acts::{Act, Server};
 pub use addresses::Addresses;
 pub use fleet::{Fleet, FleetOptions, WORKERS};
 pub use keeper::{Durability, Mode, keep};
-pub use management::Management;
+pub use management::{Management, install_crypto};
 pub use place::{bin_dir, build_workspace, program, stack_dir, workspace};
 pub use process::Process;
 pub use rustix::process::Signal;

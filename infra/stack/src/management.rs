@@ -157,7 +157,7 @@ async fn accepted(answer: Response, method: &Method, path: &str) -> Result<Respo
 }
 
 /// One TLS provider for the whole process; the HTTP client wants it even for plain addresses.
-pub(crate) fn install_crypto() {
+pub fn install_crypto() {
     // An error only says that one is installed already, which is what is wanted.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
