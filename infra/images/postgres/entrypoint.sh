@@ -12,8 +12,11 @@ if [ "$(id -u)" = 0 ]; then
 fi
 
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    if [ -z "${POSTGRES_PASSWORD:-}" ] && [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
+        POSTGRES_PASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
+    fi
     if [ -z "${POSTGRES_PASSWORD:-}" ]; then
-        echo "POSTGRES_PASSWORD must be set: the administrator's password" >&2
+        echo "POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE must be set: the administrator's password" >&2
         exit 1
     fi
     user=${POSTGRES_USER:-postgres}
