@@ -56,6 +56,7 @@ mod storm;
 
 // What happened can be followed, and the fleet be run by people.
 mod dead_letters;
+mod metrics;
 mod operators;
 mod processes;
 mod readme;
