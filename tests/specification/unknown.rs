@@ -257,6 +257,31 @@ async fn a_charge_whose_worker_was_killed_before_the_answer_is_asked_about_and_c
     app.finish().await
 }
 
+#[tokio::test]
+async fn a_challenged_charge_whose_answer_was_lost_is_a_failure_once_the_gateway_gives_it_up() -> Result<()> {
+    let options = asking_alone().setting("PAYSTACK__TIMEOUT", "5s");
+    let mut app = App::start(options.sandbox("--abandoned", "1s")).await?;
+    app.import(&[main_account(1001).credits(150).card("AUTH_paused")])
+        .await?;
+    app.outside.post("latency", &json!({"ms": 4_000})).await?;
+    app.send(&[event(1001).credits(50)]).await?;
+    app.topup_in(1001, "sms", &["charging"]).await?;
+    app.outside.charges(1).await?;
+    app.fleet.worker("topup-requested")?.kill9()?;
+    app.fleet.add("topup-requested").await?;
+    app.outside.post("latency", &json!({"ms": 0})).await?;
+    let sql = "UPDATE payments SET intent_at = intent_at - interval '1 hour', ask_at = clock_timestamp()";
+    app.rows.client().execute(sql, &[]).await?;
+    app.topup_in(1001, "sms", &["failed"]).await?;
+    app.wait_until_idle().await?;
+    let account = app.account(1001).await?;
+    let wallet = account.wallet("sms")?;
+    assert!(!wallet.is_enabled());
+    assert_eq!(wallet.credits.to_string(), "100");
+    assert!(app.outside.captures(0).await?.is_empty());
+    app.finish().await
+}
+
 /// A payment that the gateway has not decided and never will, once it is parked.
 async fn parked(app: &App) -> Result<String> {
     app.import(&[main_account(1001)

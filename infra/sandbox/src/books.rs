@@ -215,6 +215,16 @@ impl Books {
         Some(transaction.clone())
     }
 
+    /// Nobody came to authorize a challenged payment. It can still be paid on its page.
+    pub fn abandon(&mut self, reference: &str, id: u64) {
+        if let Some(transaction) = self.by_reference.get_mut(reference)
+            && transaction.id == id
+            && transaction.status == Status::Ongoing
+        {
+            transaction.status = Status::Abandoned;
+        }
+    }
+
     /// The bank has taken the money after all, whatever was said of it before. `None` where it was known to have.
     pub fn succeed_after_all(
         &mut self,

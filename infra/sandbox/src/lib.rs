@@ -64,6 +64,8 @@ pub struct Options {
     pub latency: Duration,
     /// How long what is pending takes.
     pub pending: Duration,
+    /// How long a challenged payment waits for its customer before it is abandoned.
+    pub abandoned: Duration,
     /// Decides what is left to chance.
     pub seed: u64,
     /// Whether mail is taken without STARTTLS.
@@ -83,6 +85,7 @@ impl Default for Options {
             webhook_url: None,
             latency: Duration::ZERO,
             pending: Duration::from_secs(1),
+            abandoned: Duration::from_mins(10),
             seed: 1,
             smtp_plain: false,
         }

@@ -46,6 +46,9 @@ struct Arguments {
     /// How long pending payments and refunds take
     #[arg(long, default_value = "1s", value_parser = duration)]
     pending: Duration,
+    /// How long a challenged payment waits for its customer before it is abandoned
+    #[arg(long, default_value = "10m", value_parser = duration)]
+    abandoned: Duration,
     /// Decides what is left to chance
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -101,6 +104,7 @@ fn options(arguments: Arguments) -> Options {
         webhook_url,
         latency,
         pending,
+        abandoned,
         seed,
         smtp_plain,
     } = arguments;
@@ -114,6 +118,7 @@ fn options(arguments: Arguments) -> Options {
         webhook_url,
         latency,
         pending,
+        abandoned,
         seed,
         smtp_plain,
     }

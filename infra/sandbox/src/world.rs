@@ -27,6 +27,8 @@ pub struct World {
     pub sms_api_key: Option<String>,
     /// How long a pending payment or refund takes.
     pub pending: Duration,
+    /// How long a challenged payment waits for its customer.
+    abandoned: Duration,
     /// Decides what is left to chance.
     pub seed: u64,
     /// How the HTTP side is called: host and port.
@@ -80,6 +82,7 @@ impl World {
             secret_key: options.secret_key.clone(),
             sms_api_key: options.sms_api_key.clone(),
             pending: options.pending,
+            abandoned: options.abandoned,
             seed: options.seed,
             http: options.reach.authority(http),
             captures: Record::new("captures"),
@@ -169,6 +172,16 @@ impl World {
             if let Some(transaction) = succeeded {
                 world.captured(&transaction);
             }
+        });
+    }
+
+    /// Gives a challenged payment up after the usual time, unless somebody saw to it until then.
+    pub fn abandon_later(self: &Arc<Self>, transaction: &Transaction) {
+        let world = Arc::clone(self);
+        let (reference, id) = (transaction.asked.reference.clone(), transaction.id);
+        tokio::spawn(async move {
+            tokio::time::sleep(world.abandoned).await;
+            world.books().abandon(&reference, id);
         });
     }
 

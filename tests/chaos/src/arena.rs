@@ -453,7 +453,7 @@ fn options(spacing_s: u64) -> AppOptions {
             .setting(&format!("{name}__RETRY_FIRST"), "1s")
             .setting(&format!("{name}__RETRY_MAX"), "4s");
     }
-    options.sandbox("--pending", "2s")
+    options.sandbox("--pending", "2s").sandbox("--abandoned", "2s")
 }
 
 /// Who of these does not answer that it is ready.

@@ -76,6 +76,23 @@ fn a_pending_payment_succeeds_once_and_not_after_everything_was_forgotten() {
 }
 
 #[test]
+fn a_challenged_payment_is_abandoned_and_one_that_was_decided_is_not() {
+    let mut books = Books::new(1);
+    let Ok(Charged::Paused(challenged)) = charge(&mut books, "a", "AUTH_paused") else {
+        panic!("challenged")
+    };
+    let Ok(Charged::Pending(pending)) = charge(&mut books, "b", "AUTH_pending") else {
+        panic!("pending")
+    };
+    books.abandon("a", challenged.id + 1);
+    assert_eq!(status(&books, "a"), Some(Status::Ongoing));
+    books.abandon("a", challenged.id);
+    books.abandon("b", pending.id);
+    assert_eq!(status(&books, "a"), Some(Status::Abandoned));
+    assert_eq!(status(&books, "b"), Some(Status::Pending));
+}
+
+#[test]
 fn a_card_saved_on_the_page_is_charged_for_its_own_address_alone() {
     let mut books = Books::new(1);
     let page = books

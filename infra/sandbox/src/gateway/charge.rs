@@ -111,7 +111,10 @@ async fn answer(world: &Arc<World>, charged: Charged) -> Response {
             world.succeed_later(&transaction);
             Json(attempted(world, &transaction)).into_response()
         }
-        Charged::Paused(transaction) => Json(paused(world, &transaction)).into_response(),
+        Charged::Paused(transaction) => {
+            world.abandon_later(&transaction);
+            Json(paused(world, &transaction)).into_response()
+        }
         Charged::Unanswered(transaction) => {
             world.captured(&transaction);
             // Dropped when the caller gives up.
