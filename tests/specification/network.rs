@@ -182,3 +182,38 @@ async fn whatever_the_wire_to_the_database_does_nothing_is_lost_and_nothing_doub
 async fn whatever_the_wire_to_the_gateway_does_nobody_is_charged_twice_and_nobody_disabled() -> Result<()> {
     survives(|wires| &wires.gateway, CALL_BYTES, charges_lost).await
 }
+
+/// Whoever waited for the database gives its messages back with the session, and waits no more.
+#[tokio::test]
+async fn a_worker_whose_session_is_lost_while_it_waits_for_the_database_is_ready_again_after_both()
+-> Result<()> {
+    let mut app = App::start(AppOptions::only(&["sms-sent"]).behind_wires()).await?;
+    app.import(&[main_account(LARGE_ACCOUNT).credits(1_000)]).await?;
+    let wires = app.wires()?.clone();
+    let url = app.fleet.worker("sms-sent")?.http_url();
+    wires.database.set(Weather::Down);
+    app.send(&[event(LARGE_ACCOUNT)]).await?;
+    let waits = |text: &str| text.contains("handler");
+    is_told(&url, "that it waits", |ready, text| !ready && waits(text)).await?;
+    let lost = metric(&url, "topup_sessions_lost_total").await?;
+    wires.broker.set(Weather::Down);
+    eventually("a session that is lost", async || {
+        let now = metric(&url, "topup_sessions_lost_total").await?;
+        Ok((now > lost).then_some(()))
+    })
+    .await?;
+    wires.database.set(Weather::Fair);
+    wires.broker.set(Weather::Fair);
+    app.sends_recorded(1).await?;
+    is_told(&url, "that it is ready", |ready, _| ready).await?;
+    app.finish().await
+}
+
+/// Waits until a process tells that of itself.
+async fn is_told(url: &str, what: &str, is_it: impl Fn(bool, &str) -> bool) -> Result<()> {
+    eventually(what, async || {
+        let (status, text) = topup_tests::ask(url, "/readyz").await?;
+        Ok(is_it(status.is_success(), &text).then_some(()))
+    })
+    .await
+}

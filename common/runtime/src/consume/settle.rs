@@ -212,17 +212,22 @@ impl Desk {
         warn!(queue = self.queue, %reason, "waiting for the database; messages stay in hand");
         self.handling
             .not_ready(format!("waiting for the database: {reason}"));
+        let waited = self.until_database_answers(pauses, stop).await;
+        // Whoever gave up has given its messages back, and waits no more.
+        self.handling.ready();
+        waited
+    }
+
+    async fn until_database_answers(&self, pauses: &mut Pauses, stop: &Stop) -> Result<(), Stopped> {
         loop {
             stop.pause(pauses.next()).await?;
             match self.store.ping().await {
-                Ok(()) => break,
+                Ok(()) => return Ok(()),
                 Err(error) => self
                     .handling
                     .not_ready(format!("waiting for the database: {}", chain(&error))),
             }
         }
-        self.handling.ready();
-        Ok(())
     }
 }
 
