@@ -69,6 +69,20 @@ impl StoreError {
             .is_some_and(|state| *state == SqlState::QUERY_CANCELED || *state == SqlState::LOCK_NOT_AVAILABLE)
     }
 
+    /// The database answered, and has no such table, or does not open it to us. An outage, too, that does not end by
+    /// itself.
+    #[must_use]
+    pub fn is_closed_to_us(&self) -> bool {
+        self.sql_state().is_some_and(|state| {
+            [
+                SqlState::UNDEFINED_TABLE,
+                SqlState::UNDEFINED_COLUMN,
+                SqlState::INSUFFICIENT_PRIVILEGE,
+            ]
+            .contains(state)
+        })
+    }
+
     /// A deadlock or serialization failure: the whole transaction may be tried again at once.
     pub(crate) fn is_contention(&self) -> bool {
         self.sql_state().is_some_and(|state| {

@@ -17,7 +17,8 @@
 //! | what is asked of the gateway again; the line to it; its list of a day | `inquiries`, `lines`, `reconcile` |
 //! | messages to publish; what is overdue | `outbox`, `sweep` |
 //! | what people did with dead letters and queues | `acts` |
-//! | for people: top-ups, an account's story, the audit | `views`, `story`, `audit` |
+//! | queues that are paused, processes that are alive, the server | `pauses`, `processes`, `server` |
+//! | for people: top-ups, what waits, an account's story, the audit | `views`, `waiting`, `story`, `audit` |
 //!
 //! What always holds:
 //!
@@ -48,12 +49,15 @@ mod migrate;
 mod notices;
 mod outbox;
 mod partitions;
+mod pauses;
 mod pool;
 mod prices;
+mod processes;
 mod purchases;
 mod reconcile;
 mod rows;
 mod sends;
+mod server;
 mod settings;
 mod settle;
 mod story;
@@ -61,6 +65,7 @@ mod sweep;
 mod topups;
 mod transaction;
 mod views;
+mod waiting;
 
 pub use accounts::{AccountView, AutoTopupView, OpenTopupView, WalletView};
 pub use acts::{Act, ActRow, MovedMessage, MovedOf, MovedRow, MovedTo, NewAct};
@@ -79,13 +84,17 @@ pub use lines::GatewayLine;
 pub use migrate::MigrationWait;
 pub use outbox::OutboxMessage;
 pub use partitions::LEDGER_DAYS_AHEAD;
+pub use pauses::QueuePause;
 pub use pool::{Connections, Store, StoreOptions};
+pub use processes::{ProcessReport, ProcessRow, ProcessState};
 pub use purchases::{Begun, NewPurchase, PageIntent, PurchaseRefusal};
 pub use reconcile::{ReconciledDifference, Reconciliation};
 pub use sends::{Send, SendOutcome, SendsRecorded};
+pub use server::Server;
 pub use settings::{CardConsent, SettingsChange};
 pub use settle::{Settled, SettlementPolicy};
 pub use story::{Fact, StoryLine};
 pub use sweep::{OpenPayments, OpenTopups, OutOfStep};
 pub use topups::{Answer, ChargeIntent, GatewayCall, LineEnd, TopupPolicy, Triggered, Woken};
 pub use views::{PaymentView, TopupFilter, TopupView};
+pub use waiting::WaitingTopups;

@@ -47,6 +47,35 @@ impl Store {
         self.migrate_telling(|_| {}).await
     }
 
+    /// The names of the fleet's migrations that are not applied yet, in order.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn unapplied_migrations(&self) -> Result<Vec<String>, StoreError> {
+        let client = self.client().await?;
+        let history: bool = client
+            .query_one(
+                "SELECT to_regclass('refinery_schema_history') IS NOT NULL",
+                &[],
+            )
+            .await?
+            .get(0);
+        let applied: Vec<String> = if history {
+            let rows = client
+                .query("SELECT name FROM refinery_schema_history", &[])
+                .await?;
+            rows.iter().map(|row| row.get(0)).collect()
+        } else {
+            Vec::new()
+        };
+        let runner = embedded::migrations::runner();
+        let all = runner.get_migrations().iter();
+        Ok(all
+            .filter(|migration| !applied.iter().any(|name| name == migration.name()))
+            .map(ToString::to_string)
+            .collect())
+    }
+
     /// The same, told what it waits for, once for each reason: it may take minutes.
     ///
     /// # Errors

@@ -13,6 +13,9 @@ WITH overdue AS (
                AND NOT EXISTS (SELECT FROM card_spacing s
                                 WHERE s.account_id = t.account_id AND s.unsettled_topup IS NOT NULL
                                   AND s.unsettled_topup <> t.topup_id))
+       -- while nobody takes messages, calls would only pile up
+       AND NOT EXISTS (SELECT FROM paused_queues p
+                        WHERE p.queue = 'topup-requested' AND (p.ends_at IS NULL OR p.ends_at > clock_timestamp()))
      ORDER BY t.requested_at
      LIMIT $2
        FOR UPDATE OF t SKIP LOCKED
