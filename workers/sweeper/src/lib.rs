@@ -11,6 +11,7 @@
 //! | | `holds` | releases holds that expired | every sweep |
 //! | | `cards` | tells the holders of cards that expire soon, each once | every hour |
 //! | | `partitions` | makes the ledger's partitions days ahead, closes and detaches days that left the open window | every hour |
+//! | | `processes` | forgets processes that have said nothing for a day | every hour |
 //! | `inquiries` | | asks the gateway about payments whose outcome is not known (C8) | as each is due |
 //! | `daily` | | compares yesterday's payments with the gateway's list ([`reconcile`]) | once a day |
 //!

@@ -49,6 +49,10 @@ async fn sweep(process: &Process, health: &Part, hourly: &mut Hourlies) {
         let done = housekeeping::partitions(process).await;
         all_well &= hourly.partitions.note(tell("partitions", done));
     }
+    if hourly.processes.is_due() {
+        let done = housekeeping::processes(process).await;
+        all_well &= hourly.processes.note(tell("processes", done));
+    }
     tell("gauges", gauges::measure(process).await);
     metrics::SWEEP_SECONDS.took([], started.elapsed());
     if all_well {
@@ -63,6 +67,7 @@ async fn sweep(process: &Process, health: &Part, hourly: &mut Hourlies) {
 struct Hourlies {
     cards: Hourly,
     partitions: Hourly,
+    processes: Hourly,
 }
 
 /// A task of every hour; one that failed is due again at once.

@@ -100,6 +100,7 @@ async fn serve<H: BatchHandler>(
     let Session {
         deliveries,
         shutdown,
+        presence,
         stop,
         pulse,
         ends_at,
@@ -110,6 +111,7 @@ async fn serve<H: BatchHandler>(
         tokio::select! {
             biased;
             () = shutdown.requested() => End::Shutdown,
+            () = presence.paused() => End::Paused,
             error = pulse.stopped() => End::Lost(error),
             () = Session::passed(*ends_at) => End::Passed,
         }
@@ -125,7 +127,7 @@ async fn serve<H: BatchHandler>(
     }
     match end {
         End::Lost(_) => {}
-        End::Shutdown | End::Passed => session.take_no_more().await,
+        End::Shutdown | End::Paused | End::Passed => session.take_no_more().await,
     }
     end
 }
@@ -237,7 +239,7 @@ async fn settle(
         .iter()
         .filter(|verdict| matches!(verdict, Verdict::Of(Outcome::Done)))
         .count();
-    telemetry::handled(desk.queue, "done", done as u64);
+    desk.handled("done", done as u64);
     let rest = received
         .iter()
         .zip(verdicts)

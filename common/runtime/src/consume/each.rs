@@ -36,6 +36,7 @@ async fn serve<H: Handler>(session: &mut Session, desk: &Desk, handler: &Arc<H>)
         tokio::select! {
             biased;
             () = session.shutdown.requested() => break End::Shutdown,
+            () = session.presence.paused() => break End::Paused,
             error = session.pulse.stopped() => break End::Lost(error),
             () = Session::passed(session.ends_at) => break End::Passed,
             Some(_ended) = in_hand.join_next(), if !in_hand.is_empty() => {}
@@ -54,7 +55,7 @@ async fn serve<H: Handler>(session: &mut Session, desk: &Desk, handler: &Arc<H>)
     };
     match end {
         End::Lost(_) => session.give_up(),
-        End::Shutdown | End::Passed => session.take_no_more().await,
+        End::Shutdown | End::Paused | End::Passed => session.take_no_more().await,
     }
     // Handlers are never cut off: a charge under way would be left without its answer. That can take a while, in which
     // the broker had better give messages to somebody else.

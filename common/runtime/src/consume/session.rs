@@ -7,7 +7,8 @@ use crate::broker::topology::Topology;
 use crate::broker::{
     Address, BrokerError, Link, Pauses, Purpose, connect, connection_name, is_parsing, tag_name, within,
 };
-use crate::process::{Process, Shutdown};
+use crate::health::Part;
+use crate::process::{Presence, Process, Shutdown};
 use crate::settings::Amqp;
 use crate::{broker::check, telemetry};
 use futures_util::{Stream, StreamExt as _};
@@ -48,17 +49,22 @@ const CAREFUL_SESSION: Duration = Duration::from_secs(3);
 /// Pause between careful sessions: the broker parks the unreadable message after a bounded number of them.
 const CAREFUL_PAUSE: Duration = Duration::from_millis(10);
 
-/// Says to what is in hand that it can no longer be acknowledged, or that the process stops.
+/// Says to what is in hand that it can no longer be acknowledged, or that the process stops or rests.
 #[derive(Clone)]
 pub(super) struct Stop {
     shutdown: Shutdown,
+    presence: Presence,
     lost: watch::Receiver<bool>,
 }
 
 #[cfg(test)]
 impl Stop {
     pub(super) fn of(shutdown: Shutdown, lost: watch::Receiver<bool>) -> Self {
-        Self { shutdown, lost }
+        Self {
+            shutdown,
+            presence: Presence::unpaused(),
+            lost,
+        }
     }
 }
 
@@ -67,6 +73,7 @@ impl Stop {
     pub(super) async fn wait(&self) {
         tokio::select! {
             () = self.shutdown.requested() => {}
+            () = self.presence.paused() => {}
             () = self.lost() => {}
         }
     }
@@ -97,6 +104,7 @@ impl Stop {
 pub(super) struct Session {
     pub(super) deliveries: Consumer,
     pub(super) shutdown: Shutdown,
+    pub(super) presence: Presence,
     pub(super) stop: Stop,
     pub(super) pulse: Pulse,
     lost: watch::Sender<bool>,
@@ -230,6 +238,8 @@ impl Pulse {
 pub(super) enum End {
     /// It was asked to.
     Shutdown,
+    /// The queue is paused.
+    Paused,
     /// A careful session has passed the unreadable message.
     Passed,
     /// Broken, or cancelled by the broker.
@@ -253,18 +263,23 @@ enum Manner {
     Careful,
 }
 
-/// Holds sessions until shutdown. `serve` deals with one session's messages and returns when it ended and nothing is
-/// in hand any more.
+/// Holds sessions until shutdown, and none while the queue is paused. `serve` deals with one session's messages and
+/// returns when it ended and nothing is in hand any more.
 pub(super) async fn supervise(process: &Process, terms: Terms, serve: impl AsyncFn(&mut Session) -> End) {
     let part = process.health.part("consumer");
     let mut opener = Opener::new(process, terms);
     let mut pauses = Pauses::new();
     let mut manner = Manner::Full;
     while !process.shutdown.is_requested() {
+        if !process.presence.may_work() {
+            rest(process, &part).await;
+            continue;
+        }
         let before = manner;
         let opened = tokio::select! {
             opened = opener.open(manner) => opened,
             () = process.shutdown.requested() => break,
+            () = process.presence.paused() => continue,
         };
         let why = match opened {
             Ok(mut session) => {
@@ -277,6 +292,7 @@ pub(super) async fn supervise(process: &Process, terms: Terms, serve: impl Async
                 }
                 match end {
                     End::Shutdown => break,
+                    End::Paused => continue,
                     End::Passed => {
                         manner = Manner::Full;
                         continue;
@@ -301,6 +317,29 @@ pub(super) async fn supervise(process: &Process, terms: Terms, serve: impl Async
         }
     }
     part.not_ready("stopping");
+}
+
+/// Takes nothing while the queue is paused, which is no trouble, or while it is not known yet whether it is. Returns
+/// when that changes.
+async fn rest(process: &Process, part: &Part) {
+    let presence = &process.presence;
+    if presence.is_paused() {
+        part.ready();
+        presence.rests(true);
+        tokio::select! {
+            () = presence.works() => {}
+            () = process.shutdown.requested() => {}
+        }
+        part.not_ready("beginning again after a pause");
+        presence.rests(false);
+    } else {
+        part.not_ready("waiting for the database to say whether the queue is paused");
+        tokio::select! {
+            () = presence.works() => {}
+            () = presence.paused() => {}
+            () = process.shutdown.requested() => {}
+        }
+    }
 }
 
 impl Manner {
@@ -383,8 +422,10 @@ impl<'a> Opener<'a> {
         }
         let (lost, lost_receiver) = watch::channel(false);
         let shutdown = self.process.shutdown.clone();
+        let presence = self.process.presence.clone();
         let stop = Stop {
             shutdown: shutdown.clone(),
+            presence: presence.clone(),
             lost: lost_receiver,
         };
         let pulse = Pulse::of(&link, self.terms.queue);
@@ -392,6 +433,7 @@ impl<'a> Opener<'a> {
         Ok(Session {
             deliveries,
             shutdown,
+            presence,
             stop,
             pulse,
             lost,

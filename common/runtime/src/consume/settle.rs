@@ -9,7 +9,7 @@ use super::{Failure, Outcome, ParkClass, chain};
 use crate::broker::headers::reason_line;
 use crate::broker::{Outgoing, Pauses, Publisher};
 use crate::health::Part;
-use crate::process::{Clock, Process};
+use crate::process::{Clock, Presence, Process};
 use crate::telemetry::{self, metrics};
 use futures_util::FutureExt as _;
 use jiff::SignedDuration;
@@ -53,6 +53,7 @@ pub(super) struct Desk {
     store: Store,
     clock: Clock,
     handling: Part,
+    presence: Presence,
 }
 
 impl Desk {
@@ -66,7 +67,14 @@ impl Desk {
             store: process.store.clone(),
             clock: process.clock.clone(),
             handling,
+            presence: process.presence.clone(),
         }
+    }
+
+    /// Counts messages that were dealt with.
+    pub(super) fn handled(&self, outcome: &'static str, messages: u64) {
+        telemetry::handled(self.queue, outcome, messages);
+        self.presence.handled(messages);
     }
 
     /// Whether a delayed message was delivered well before its moment: longer delays go round, and clocks differ.
@@ -117,7 +125,7 @@ impl Desk {
                 metrics::PARKED.add([self.queue, class.as_str()], 1);
             }
         }
-        telemetry::handled(self.queue, label, 1);
+        self.handled(label, 1);
         Ok(())
     }
 

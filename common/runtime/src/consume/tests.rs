@@ -11,7 +11,7 @@ use super::{BatchHandler, Failure, Handler, Meta, Outcome, ParkClass};
 use crate::broker::Publisher;
 use crate::health::Health;
 use crate::outbox::Outbox;
-use crate::process::{Clock, Process, Shutdown, Stopper};
+use crate::process::{Clock, Presence, Process, Shutdown, Stopper};
 use crate::settings::Settings;
 use jiff::{SignedDuration, Timestamp};
 use lapin::BasicProperties;
@@ -29,6 +29,7 @@ const NOWHERE: &str = "127.0.0.1:1";
 const POISON: i64 = 666;
 
 struct Bench {
+    health: Health,
     desk: Desk,
     stop: Stop,
     stopper: Stopper,
@@ -62,11 +63,13 @@ fn bench() -> Bench {
         publisher,
         outbox,
         shutdown: shutdown.clone(),
-        health,
+        health: health.clone(),
         clock,
+        presence: Presence::unpaused(),
     };
     let (lost, lost_receiver) = watch::channel(false);
     Bench {
+        health,
         desk: Desk::new(&process, "sms-sent", retry),
         stop: Stop::of(shutdown, lost_receiver),
         stopper,
@@ -272,6 +275,7 @@ async fn a_failure_nobody_thought_of_is_a_retry_with_its_words() {
 #[tokio::test]
 async fn a_message_waits_in_hand_for_the_database_and_is_given_back_when_the_process_stops() {
     let Bench {
+        health,
         desk,
         stop,
         stopper,
@@ -287,6 +291,8 @@ async fn a_message_waits_in_hand_for_the_database_and_is_given_back_when_the_pro
     assert!(!waiting.is_finished());
     stopper.stop();
     assert_eq!(waiting.await.unwrap(), Err(Stopped));
+    // It waits for nothing any more, and says so.
+    assert_eq!(health.missing().get("handler"), None);
 }
 
 /// A message that says it has been tried three times and is to wait for an hour.

@@ -6,6 +6,7 @@
 
 mod clock;
 mod frame;
+mod presence;
 mod public;
 mod shutdown;
 
@@ -16,6 +17,7 @@ use crate::outbox::Outbox;
 use crate::settings::{Mode, Settings, SettingsError};
 use crate::telemetry;
 use frame::{Beginning, Frame};
+use presence::Present;
 use secrecy::ExposeSecret as _;
 use std::error::Error;
 use std::io::Write as _;
@@ -26,6 +28,7 @@ use topup_store::{Store, StoreOptions};
 use tracing::{error, warn};
 
 pub use clock::Clock;
+pub(crate) use presence::Presence;
 pub use public::{PublicProcess, run_public};
 pub use shutdown::{Shutdown, Stopper};
 
@@ -58,6 +61,8 @@ pub struct Process {
     pub health: Health,
     /// The database's clock, near enough for delays.
     pub clock: Clock,
+    /// Whether its queue is paused, and how it stands itself.
+    pub(crate) presence: Presence,
 }
 
 /// Runs a process: everything around `main`, which gets the [`Process`] and returns when it is shut down.
@@ -150,6 +155,12 @@ where
         .map_err(|wrong| SettingsError::about("database.url", &wrong.to_string()))?;
     let frame = Frame::new(beginning, &settings.amqp)?;
     let (outbox, outbox_task) = Outbox::start(store.clone(), frame.publisher.clone());
+    let (presence, farewell) = presence::start(Present {
+        name,
+        store: store.clone(),
+        health: frame.health.clone(),
+        shutdown: frame.shutdown.clone(),
+    });
     let process = Process {
         name,
         settings,
@@ -159,6 +170,7 @@ where
         shutdown: frame.shutdown.clone(),
         health: frame.health.clone(),
         clock: frame.clock.clone(),
+        presence,
     };
     tokio::spawn(telemetry::watch_pool(store.clone()));
     let database = frame.health.part("database");
@@ -169,6 +181,7 @@ where
     if tokio::time::timeout(OUTBOX_FLUSH_MAX, outbox_task).await.is_err() {
         warn!("the broker takes no messages now; the sweeper publishes what the outbox holds");
     }
+    farewell.say().await;
     closing.close().await;
     ended.map_err(Into::into)
 }

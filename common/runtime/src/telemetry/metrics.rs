@@ -67,6 +67,7 @@ const TASK: Label = Label::these(
         "holds",
         "cards",
         "partitions",
+        "processes",
         "gauges",
     ],
 );

@@ -137,3 +137,7 @@ pub(crate) async fn watch_pool(store: Store) {
 const fn exactly(connections: usize) -> f64 {
     connections as f64
 }
+
+pub(crate) fn queue_paused(queue: &'static str, paused: bool) {
+    metrics::QUEUE_PAUSED.set_bool([queue], paused);
+}

@@ -1,9 +1,13 @@
 //! What the passing of time changes in the database itself.
 
 use anyhow::{Context as _, Result};
+use jiff::SignedDuration;
 use topup_rules::sends::OpenWindow;
 use topup_runtime::Process;
 use topup_store::LEDGER_DAYS_AHEAD;
+
+/// A process that has said nothing for so long is gone, and not worth a line to anybody who looks.
+const SILENCE_MAX: SignedDuration = SignedDuration::from_hours(24);
 
 /// S5: holds whose time is over give back what they set aside.
 pub(crate) async fn holds(process: &Process) -> Result<u64> {
@@ -30,4 +34,10 @@ pub(crate) async fn partitions(process: &Process) -> Result<u64> {
         .context("making partitions")?;
     let closed = process.store.close_days(&window).await.context("closing days")?;
     Ok((made.len() + closed.len()) as u64)
+}
+
+/// Forgets processes that ended without saying so long ago.
+pub(crate) async fn processes(process: &Process) -> Result<u64> {
+    let forgotten = process.store.forget_silent_processes(SILENCE_MAX).await;
+    forgotten.context("forgetting processes")
 }
