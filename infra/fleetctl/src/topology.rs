@@ -54,6 +54,7 @@ async fn apply(fleet: &Fleet) -> anyhow::Result<Report> {
 
 async fn compare(fleet: &Fleet) -> anyhow::Result<Report> {
     let findings = check::check(&fleet.settings().amqp).await?;
+    let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
     let mut text = String::new();
     for finding in &findings {
         writeln!(text, "{finding}")?;

@@ -64,6 +64,22 @@ impl Address {
         self.uris.first().map_or("/", |uri| uri.vhost.as_str())
     }
 
+    /// The first host, as it stands in an address.
+    pub(crate) fn first_host(&self) -> String {
+        let host = self.uris.first().map_or("localhost", |uri| uri.authority.host.as_str());
+        if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.to_owned()
+        }
+    }
+
+    /// The user's name.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        self.credentials().0
+    }
+
     /// User and password.
     pub(crate) fn credentials(&self) -> (&str, &str) {
         let user = self.uris.first().map(|uri| &uri.authority.userinfo);

@@ -14,6 +14,7 @@ use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One connection, for one command.
 pub struct Admin {
@@ -175,6 +176,11 @@ impl Admin {
     pub async fn channel(&self) -> Result<Channel, BrokerError> {
         let timeout = self.amqp.connect_timeout;
         within(timeout, "open a channel", self.link.connection.create_channel()).await
+    }
+
+    /// How long the broker may take for an answer.
+    pub(super) const fn patience(&self) -> Duration {
+        self.amqp.connect_timeout
     }
 
     /// What a queue holds; `None` where there is none of that name.

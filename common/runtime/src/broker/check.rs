@@ -3,29 +3,51 @@
 //!
 //! Asks the management interface, read only. Where no address of it is set, nothing is checked.
 
-use super::Address;
 use super::connect::BrokerError;
+use super::management::Management;
 use super::refusal::TopologyError;
 use super::topology::{Argument, Binding, Destination, Queue, Topology, Value};
 use crate::settings::Amqp;
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 use tracing::{error, info, warn};
 
-/// How long an answer of the management interface may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a session waits for all answers before it begins unchecked: a node that hangs must not keep a worker from
 /// the others.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(5);
-/// Largest answer, in bytes: a list of some ten thousand queues.
-const ANSWER_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Policies that make messages vanish, or a queue.
 const HARMFUL: [(&str, &str); 2] = [
     ("message-ttl", "its messages would expire"),
     ("expires", "the queue would be deleted when nobody uses it"),
 ];
+
+/// What mends what is missing.
+const APPLY: &str = "`fleetctl topology apply` makes it";
+/// What mends a queue's own arguments.
+const QUEUE_AGAIN: &str = "move its messages away, delete it, and run `fleetctl topology apply`";
+/// What mends an exchange's.
+const EXCHANGE_AGAIN: &str = "delete it and run `fleetctl topology apply`";
+/// What mends a policy's.
+const NO_POLICY: &str = "take the queue out of it";
+
+/// Something on the broker that is not as the fleet needs it. Its text is one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What is found.
+    pub what: String,
+    /// Why it matters.
+    pub why: &'static str,
+    /// What to do.
+    pub mend: &'static str,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}); {}", self.what, self.why, self.mend)
+    }
+}
 
 /// Why nothing could be compared.
 #[derive(Debug, thiserror::Error)]
@@ -40,10 +62,12 @@ pub enum CheckError {
     #[error("management interface: {0}")]
     Http(#[from] reqwest::Error),
     /// Its answer is longer than any that makes sense.
-    #[error("management interface: {what}: an answer of more than {ANSWER_MAX_BYTES} bytes")]
+    #[error("management interface: {what}: an answer of more than {bytes_max} bytes")]
     TooLong {
         /// What was asked for.
         what: &'static str,
+        /// As long as it may be.
+        bytes_max: usize,
     },
     /// Its answer can't be read.
     #[error("management interface: {what}: {source}")]
@@ -107,18 +131,15 @@ impl Loose {
     }
 }
 
-/// Everything on the broker that is not as the fleet needs it, one line a finding; empty when all is well.
+/// Everything on the broker that is not as the fleet needs it; empty when all is well.
 ///
 /// # Errors
 /// See [`CheckError`].
-pub async fn check(amqp: &Amqp) -> Result<Vec<String>, CheckError> {
-    let url = amqp.management_url.as_ref().ok_or(CheckError::NoAddress)?;
-    let address = amqp.address()?;
-    let client = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).build()?;
-    let ask = Ask { client, url, address };
-    let queues: Vec<FoundQueue> = ask.list("queues").await?;
-    let exchanges: Vec<FoundExchange> = ask.list("exchanges").await?;
-    let bindings: Vec<FoundBinding> = ask.list("bindings").await?;
+pub async fn check(amqp: &Amqp) -> Result<Vec<Finding>, CheckError> {
+    let management = Management::of(amqp)?;
+    let queues: Vec<FoundQueue> = management.list("queues").await?;
+    let exchanges: Vec<FoundExchange> = management.list("exchanges").await?;
+    let bindings: Vec<FoundBinding> = management.list("bindings").await?;
     Ok(compare(&Topology::fleet(), &queues, &exchanges, &bindings))
 }
 
@@ -151,44 +172,8 @@ pub(crate) async fn refuse_unfit(amqp: &Amqp) -> Result<(), BrokerError> {
             info!("the queues' effective settings are as needed");
             Ok(())
         }
-        [only] => Err(TopologyError(only.clone()).into()),
+        [only] => Err(TopologyError(only.to_string()).into()),
         [first, rest @ ..] => Err(TopologyError(format!("{first} (and {} more)", rest.len())).into()),
-    }
-}
-
-struct Ask<'a> {
-    client: reqwest::Client,
-    url: &'a SecretString,
-    address: &'a Address,
-}
-
-impl Ask<'_> {
-    async fn list<T: for<'de> Deserialize<'de>>(&self, what: &'static str) -> Result<Vec<T>, CheckError> {
-        let base = self.url.expose_secret().trim_end_matches('/');
-        let mut url = reqwest::Url::parse(base).map_err(|_| CheckError::NoAddress)?;
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments
-                .pop_if_empty()
-                .extend(["api", what, self.address.vhost()]);
-        }
-        let mut request = self.client.get(url.clone());
-        if url.username().is_empty() {
-            let (user, password) = self.address.credentials();
-            request = request.basic_auth(user, Some(password));
-        }
-        let mut response = request
-            .send()
-            .await?
-            .error_for_status()
-            .map_err(reqwest::Error::without_url)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            body.extend_from_slice(&chunk);
-            if body.len() > ANSWER_MAX_BYTES {
-                return Err(CheckError::TooLong { what });
-            }
-        }
-        serde_json::from_slice(&body).map_err(|source| CheckError::Unreadable { what, source })
     }
 }
 
@@ -197,33 +182,46 @@ fn compare(
     queues: &[FoundQueue],
     exchanges: &[FoundExchange],
     bindings: &[FoundBinding],
-) -> Vec<String> {
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for needed in &topology.queues {
         match queues.iter().find(|found| found.name == needed.name) {
             Some(found) => compare_queue(needed, found, &mut findings),
-            None => findings.push(format!(
-                "queue {} is missing; `fleetctl topology apply` makes it",
-                needed.name
-            )),
+            None => findings.push(Finding {
+                what: format!("queue {} is missing", needed.name),
+                why: "messages for it have nowhere to go",
+                mend: APPLY,
+            }),
         }
     }
     for needed in &topology.exchanges {
         let name = &needed.name;
         match exchanges.iter().find(|found| &found.name == name) {
-            None => findings.push(format!(
-                "exchange {name} is missing; `fleetctl topology apply` makes it"
-            )),
-            Some(found) if found.kind != "topic" || !found.durable => {
-                findings.push(format!("exchange {name} is not a durable topic exchange; delete it and run `fleetctl topology apply`"));
-            }
+            None => findings.push(Finding {
+                what: format!("exchange {name} is missing"),
+                why: "whoever publishes to it is refused",
+                mend: APPLY,
+            }),
+            Some(found) if found.kind != "topic" || !found.durable => findings.push(Finding {
+                what: format!("exchange {name} is not a durable topic exchange"),
+                why: "messages take other ways, or it is gone when the broker restarts",
+                mend: EXCHANGE_AGAIN,
+            }),
             Some(found) => {
                 let alternate = found
                     .arguments
                     .get("alternate-exchange")
                     .and_then(serde_json::Value::as_str);
                 if alternate != needed.alternate {
-                    findings.push(format!("exchange {name} has the alternate exchange {alternate:?}, and {:?} is needed; delete it and run `fleetctl topology apply`", needed.alternate));
+                    findings.push(Finding {
+                        what: format!(
+                            "exchange {name} has the alternate exchange {}, and {} is needed",
+                            alternate.unwrap_or("none"),
+                            needed.alternate.unwrap_or("none")
+                        ),
+                        why: "messages that nothing is bound for are lost",
+                        mend: EXCHANGE_AGAIN,
+                    });
                 }
             }
         }
@@ -235,10 +233,14 @@ fn compare(
         .filter(|needed| !standing.contains(needed))
     {
         let (Destination::Queue(to) | Destination::Exchange(to)) = &needed.destination;
-        findings.push(format!(
-            "the binding of {to} to exchange {} by {} is missing; `fleetctl topology apply` makes it",
-            needed.exchange, needed.key
-        ));
+        findings.push(Finding {
+            what: format!(
+                "the binding of {to} to exchange {} by {} is missing",
+                needed.exchange, needed.key
+            ),
+            why: "messages that way do not arrive",
+            mend: APPLY,
+        });
     }
     findings
 }
@@ -255,10 +257,14 @@ fn binding(found: &FoundBinding) -> Binding {
     }
 }
 
-fn compare_queue(needed: &Queue, found: &FoundQueue, findings: &mut Vec<String>) {
+fn compare_queue(needed: &Queue, found: &FoundQueue, findings: &mut Vec<Finding>) {
     let name = &needed.name;
     if found.kind != "quorum" || !found.durable {
-        findings.push(format!("queue {name} is not a durable quorum queue; move its messages away, delete it, and run `fleetctl topology apply`"));
+        findings.push(Finding {
+            what: format!("queue {name} is not a durable quorum queue"),
+            why: "it is on one node alone, and its messages are lost with that",
+            mend: QUEUE_AGAIN,
+        });
         return;
     }
     for argument in &needed.arguments {
@@ -267,12 +273,21 @@ fn compare_queue(needed: &Queue, found: &FoundQueue, findings: &mut Vec<String>)
                 .arguments
                 .get(argument.name)
                 .map_or_else(|| "nothing".to_owned(), ToString::to_string);
-            findings.push(format!(
-                "queue {name} has {} = {is}, and {} is needed ({}); move its messages away, delete it, and run `fleetctl topology apply`",
-                argument.name, argument.value, argument.reason
-            ));
+            findings.push(Finding {
+                what: format!(
+                    "queue {name} has {} = {is}, and {} is needed",
+                    argument.name, argument.value
+                ),
+                why: argument.reason,
+                mend: QUEUE_AGAIN,
+            });
         }
     }
+    compare_policy(needed, found, findings);
+}
+
+fn compare_policy(needed: &Queue, found: &FoundQueue, findings: &mut Vec<Finding>) {
+    let name = &needed.name;
     let by = [&found.operator_policy, &found.policy]
         .into_iter()
         .flatten()
@@ -288,15 +303,21 @@ fn compare_queue(needed: &Queue, found: &FoundQueue, findings: &mut Vec<String>)
         let own = number(needed, &format!("x-{option}"));
         // The smaller of the two counts: a policy that is no smaller changes nothing.
         if let Some(value) = policy(option).filter(|value| own.is_none_or(|own| *value < own)) {
-            findings.push(format!(
-                "queue {name}: {by} sets {option} = {value}: {harm}; take the queue out of it"
-            ));
+            findings.push(Finding {
+                what: format!("queue {name}: {by} sets {option} = {value}"),
+                why: harm,
+                mend: NO_POLICY,
+            });
         }
     }
     if let (Some(own), Some(value)) = (number(needed, "x-delivery-limit"), policy("delivery-limit"))
         && value < own
     {
-        findings.push(format!("queue {name}: {by} sets delivery-limit = {value}, and {own} is needed: outages would park messages; take the queue out of it"));
+        findings.push(Finding {
+            what: format!("queue {name}: {by} sets delivery-limit = {value}, and {own} is needed"),
+            why: "outages would park messages",
+            mend: NO_POLICY,
+        });
     }
 }
 

@@ -325,7 +325,7 @@ impl Topology {
     }
 }
 
-async fn declare_exchange(channel: &Channel, exchange: &Exchange) -> Result<(), lapin::Error> {
+pub(super) async fn declare_exchange(channel: &Channel, exchange: &Exchange) -> Result<(), lapin::Error> {
     let options = ExchangeDeclareOptions {
         durable: true,
         ..ExchangeDeclareOptions::default()
@@ -347,7 +347,7 @@ async fn declare_exchange(channel: &Channel, exchange: &Exchange) -> Result<(), 
         .await
 }
 
-async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), lapin::Error> {
+pub(super) async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), lapin::Error> {
     let mut arguments = FieldTable::default();
     for argument in &queue.arguments {
         let value = match &argument.value {

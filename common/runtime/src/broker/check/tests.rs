@@ -62,7 +62,8 @@ fn findings(change: impl Fn(&mut Shown)) -> Vec<String> {
         .into_iter()
         .map(|v| serde_json::from_value(v).unwrap())
         .collect();
-    compare(&Topology::fleet(), &queues, &exchanges, &bindings)
+    let found = compare(&Topology::fleet(), &queues, &exchanges, &bindings);
+    found.iter().map(ToString::to_string).collect()
 }
 
 fn queue<'a>(shown: &'a mut Shown, name: &str) -> &'a mut serde_json::Value {
@@ -88,11 +89,11 @@ fn whatever_is_otherwise_is_named_with_what_to_do() {
     let one = |change: &dyn Fn(&mut Shown), line: &str| assert_eq!(findings(change), [line]);
     one(
         &|shown| shown.0.retain(|queue| queue["name"] != "delay.v1.03"),
-        "queue delay.v1.03 is missing; `fleetctl topology apply` makes it",
+        "queue delay.v1.03 is missing (messages for it have nowhere to go); `fleetctl topology apply` makes it",
     );
     one(
         &|shown| queue(shown, "sms-sent")["type"] = json!("classic"),
-        "queue sms-sent is not a durable quorum queue; move its messages away, delete it, and run `fleetctl topology apply`",
+        "queue sms-sent is not a durable quorum queue (it is on one node alone, and its messages are lost with that); move its messages away, delete it, and run `fleetctl topology apply`",
     );
     one(
         &|shown| queue(shown, "delay.v1.00")["arguments"]["x-message-ttl"] = json!(1),
@@ -100,7 +101,7 @@ fn whatever_is_otherwise_is_named_with_what_to_do() {
     );
     one(
         &|shown| shown.1.retain(|exchange| exchange["name"] != "topup"),
-        "exchange topup is missing; `fleetctl topology apply` makes it",
+        "exchange topup is missing (whoever publishes to it is refused); `fleetctl topology apply` makes it",
     );
     one(
         &|shown| {
@@ -108,7 +109,7 @@ fn whatever_is_otherwise_is_named_with_what_to_do() {
                 .2
                 .retain(|binding| binding["routing_key"] != "#.notifications")
         },
-        "the binding of notifications to exchange delay.v1.deliver by #.notifications is missing; `fleetctl topology apply` makes it",
+        "the binding of notifications to exchange delay.v1.deliver by #.notifications is missing (messages that way do not arrive); `fleetctl topology apply` makes it",
     );
 }
 
@@ -123,13 +124,13 @@ fn a_policy_that_would_lose_messages_is_named() {
     assert_eq!(
         policed("sms-sent", "message-ttl", 60_000),
         [
-            "queue sms-sent: policy limits sets message-ttl = 60000: its messages would expire; take the queue out of it"
+            "queue sms-sent: policy limits sets message-ttl = 60000 (its messages would expire); take the queue out of it"
         ]
     );
     assert_eq!(
         policed("delay.v1.10", "message-ttl", 60_000),
         [
-            "queue delay.v1.10: policy limits sets message-ttl = 60000: its messages would expire; take the queue out of it"
+            "queue delay.v1.10: policy limits sets message-ttl = 60000 (its messages would expire); take the queue out of it"
         ]
     );
     // The smaller one counts, and that is the level's own.
@@ -140,13 +141,13 @@ fn a_policy_that_would_lose_messages_is_named() {
     assert_eq!(
         policed("sms-sent.dead", "expires", 1),
         [
-            "queue sms-sent.dead: policy limits sets expires = 1: the queue would be deleted when nobody uses it; take the queue out of it"
+            "queue sms-sent.dead: policy limits sets expires = 1 (the queue would be deleted when nobody uses it); take the queue out of it"
         ]
     );
     assert_eq!(
         policed("sms-sent", "delivery-limit", 20),
         [
-            "queue sms-sent: policy limits sets delivery-limit = 20, and 1000 is needed: outages would park messages; take the queue out of it"
+            "queue sms-sent: policy limits sets delivery-limit = 20, and 1000 is needed (outages would park messages); take the queue out of it"
         ]
     );
     // Refusing is survived: whoever publishes keeps the message.

@@ -1,0 +1,131 @@
+//! Questions to the management interface, read only.
+
+use super::Address;
+use super::check::CheckError;
+use crate::settings::Amqp;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// How long an answer may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest answer, in bytes: a list of some ten thousand queues.
+const ANSWER_MAX_BYTES: usize = 32 * 1024 * 1024;
+/// Where it listens unless it is told otherwise.
+const PORT: u16 = 15_672;
+
+/// The management interface of the fleet's broker.
+pub(super) struct Management<'a> {
+    client: reqwest::Client,
+    url: &'a SecretString,
+    address: &'a Address,
+}
+
+/// What a broker says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// `3.10.8`.
+    pub version: String,
+    /// Its clock when it answered, to the second, where it said so.
+    pub clock: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct Overview {
+    rabbitmq_version: String,
+}
+
+impl<'a> Management<'a> {
+    /// Nothing is asked yet.
+    pub(super) fn of(amqp: &'a Amqp) -> Result<Self, CheckError> {
+        Ok(Self {
+            client: reqwest::Client::builder().timeout(ANSWER_TIMEOUT).build()?,
+            url: amqp.management_url.as_ref().ok_or(CheckError::NoAddress)?,
+            address: amqp.address()?,
+        })
+    }
+
+    /// Everything of a kind in the fleet's virtual host.
+    pub(super) async fn list<T: for<'de> Deserialize<'de>>(
+        &self,
+        what: &'static str,
+    ) -> Result<Vec<T>, CheckError> {
+        let (body, _) = self.ask(what, &[what, self.address.vhost()]).await?;
+        read(what, &body)
+    }
+
+    async fn about(&self) -> Result<About, CheckError> {
+        let (body, clock) = self.ask("overview", &["overview"]).await?;
+        let Overview { rabbitmq_version } = read("overview", &body)?;
+        Ok(About {
+            version: rabbitmq_version,
+            clock,
+        })
+    }
+
+    /// The body of an answer, and the moment at which it was given.
+    async fn ask(
+        &self,
+        what: &'static str,
+        path: &[&str],
+    ) -> Result<(Vec<u8>, Option<Timestamp>), CheckError> {
+        let base = self.url.expose_secret().trim_end_matches('/');
+        let mut url = reqwest::Url::parse(base).map_err(|_| CheckError::NoAddress)?;
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("api").extend(path);
+        }
+        let mut request = self.client.get(url.clone());
+        if url.username().is_empty() {
+            let (user, password) = self.address.credentials();
+            request = request.basic_auth(user, Some(password));
+        }
+        let mut response = request
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .map_err(reqwest::Error::without_url)?;
+        let clock = response.headers().get(reqwest::header::DATE);
+        let clock = clock
+            .and_then(|date| date.to_str().ok())
+            .and_then(|date| DateTimeParser::new().parse_timestamp(date).ok());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > ANSWER_MAX_BYTES {
+                return Err(CheckError::TooLong {
+                    what,
+                    bytes_max: ANSWER_MAX_BYTES,
+                });
+            }
+        }
+        Ok((body, clock))
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(what: &'static str, body: &[u8]) -> Result<T, CheckError> {
+    serde_json::from_slice(body).map_err(|source| CheckError::Unreadable { what, source })
+}
+
+/// What the broker says of itself.
+///
+/// # Errors
+/// See [`CheckError`].
+pub async fn about(amqp: &Amqp) -> Result<About, CheckError> {
+    Management::of(amqp)?.about().await
+}
+
+/// The same settings with an address of the management interface: the one that is set, or the usual one of the
+/// broker's first host.
+///
+/// # Errors
+/// No broker address is set.
+pub fn with_management(amqp: &Amqp) -> Result<Amqp, CheckError> {
+    let mut amqp = amqp.clone();
+    if amqp.management_url.is_none() {
+        let host = amqp.address()?.first_host();
+        amqp.management_url = Some(format!("http://{host}:{PORT}").into());
+    }
+    Ok(amqp)
+}
