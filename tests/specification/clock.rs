@@ -11,7 +11,9 @@ use anyhow::{Context as _, Result, ensure};
 use jiff::SignedDuration;
 use serde_json::json;
 use tokio::process::Command;
+use topup_stack::Stack;
 use topup_tests::{App, AppOptions, event, eventually, main_account};
+use uuid::Uuid;
 
 /// Whose clocks there are.
 const PROCESSES: [&str; 6] = [
@@ -27,8 +29,8 @@ const SPACING: SignedDuration = SignedDuration::from_secs(6);
 const LATE_MAX: SignedDuration = SignedDuration::from_secs(20);
 
 /// Compiles the library that sets clocks; there is a C compiler wherever this project is built.
-async fn clock_library(app: &App) -> Result<PathBuf> {
-    let library = app.space().stack().files().join("libclock.so");
+pub(crate) async fn clock_library(stack: &Stack) -> Result<PathBuf> {
+    let library = stack.files().join(format!("libclock-{}.so", Uuid::now_v7()));
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/specification/clock.c");
     let mut compiler = Command::new("cc");
     compiler
@@ -51,7 +53,7 @@ async fn with_clocks_wrong_by(wrong_s: impl Fn(&str) -> i64) -> Result<()> {
         .setting("NOTIFICATIONS__RETRY_FIRST", "2s")
         .setting("NOTIFICATIONS__RETRY_MAX", "2s");
     let mut app = App::start(options).await?;
-    let library = clock_library(&app).await?;
+    let library = clock_library(app.space().stack()).await?;
     let library = library.to_str().context("a path that is no text")?;
     for process in PROCESSES {
         app.fleet.worker(process)?.terminate().await?;

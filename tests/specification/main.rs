@@ -56,11 +56,14 @@ mod storm;
 
 // What happened can be followed, and the fleet be run by people.
 mod dead_letters;
+mod doctor;
 mod metrics;
 mod operators;
+mod pausing;
 mod processes;
 mod readme;
 mod secrets;
 mod setting_up;
+mod status;
 mod story;
 mod trace;

@@ -5,6 +5,7 @@
 
 mod dead;
 mod help;
+mod running;
 
 pub(crate) use dead::{
     DeadCommand, DeadFilter, DeadShowArgs, DiscardArgs, HistoryArgs, RedriveArgs, Which, dead_queues,
@@ -14,11 +15,16 @@ use crate::topup::settle::Target;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use help::{AFTER_HELP, IMPORT_HELP, PRICES_HELP, PUBLISH_HELP, RECONCILE_HELP, SETTLE_HELP};
 use jiff::civil::Date;
+use running::{COMPLETIONS_HELP, DOCTOR_HELP, MAN_HELP, PAUSE_HELP, STATUS_HELP};
 use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Service};
 use topup_rules::message::PaymentStatus;
 use topup_rules::topup::TopupState;
 use uuid::Uuid;
+
+pub(crate) use running::{
+    CompletionsArgs, DoctorArgs, ManArgs, PauseArgs, ResumeArgs, StatusArgs,
+};
 
 /// Rows that a list shows unless told otherwise.
 const LIST_DEFAULT: &str = "50";
@@ -77,6 +83,18 @@ pub(crate) enum Command {
     /// Messages that were parked because nothing could be done with them: look, put back, throw away
     #[command(subcommand)]
     Dead(DeadCommand),
+    /// Show queues, workers and what waits, on one screen
+    #[command(after_help = STATUS_HELP)]
+    Status(StatusArgs),
+    /// Find what is wrong with broker, database, clocks and processes, and say what to do
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(DoctorArgs),
+    /// Let no worker take messages of a queue, without stopping any
+    #[command(after_help = PAUSE_HELP)]
+    Pause(PauseArgs),
+    /// Let the workers of a paused queue take messages again
+    #[command(after_help = "Example:\n  fleetctl resume notifications --reason \"the SMS provider is back\"")]
+    Resume(ResumeArgs),
     /// Compare a day's payments with the payment gateway's list; exit status 1 when a person has to look
     #[command(after_help = RECONCILE_HELP)]
     Reconcile(ReconcileArgs),
@@ -93,6 +111,12 @@ pub(crate) enum Command {
         #[arg(value_name = "URL")]
         url: Option<String>,
     },
+    /// Print a shell's completions of this command
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(CompletionsArgs),
+    /// Print this command's manual page
+    #[command(after_help = MAN_HELP)]
+    Man(ManArgs),
 }
 
 /// `fleetctl topology …`

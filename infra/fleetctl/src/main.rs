@@ -11,18 +11,22 @@ mod adjust;
 mod audit;
 mod cli;
 mod dead;
+mod doctor;
 mod fields;
 mod fleet;
 mod health;
 mod import;
 mod lines;
+mod manual;
 mod migrate;
 mod output;
+mod pause;
 mod prices;
 mod progress;
 mod publish;
 mod reconcile;
 mod sending;
+mod status;
 mod topology;
 mod topup;
 mod why;
@@ -56,6 +60,13 @@ fn main() -> ExitCode {
 }
 
 fn start(command: &Command) -> anyhow::Result<Report> {
+    // These are about the command itself: no setting is asked for.
+    if let Command::Completions(args) = command {
+        return manual::completions(args);
+    }
+    if let Command::Man(args) = command {
+        return manual::pages(args);
+    }
     let fleet = Fleet::load()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
@@ -77,11 +88,17 @@ async fn run(fleet: &Fleet, command: &Command) -> anyhow::Result<Report> {
         Command::Account(command) => account::run(fleet, command).await,
         Command::Adjust(args) => adjust::run(fleet, args).await,
         Command::Dead(command) => dead::run(fleet, command).await,
+        Command::Status(args) => status::run(fleet, args).await,
+        Command::Doctor(args) => doctor::run(fleet, args).await,
+        Command::Pause(args) => pause::pause(fleet, args).await,
+        Command::Resume(args) => pause::resume(fleet, args).await,
         Command::Why(args) => why::run(fleet, args).await,
         Command::Topup(command) => topup::run(fleet, command).await,
         Command::Reconcile(args) => reconcile::run(fleet, args).await,
         Command::Audit => audit::run(fleet).await,
         Command::Health { url } => health::run(fleet, url.as_deref()).await,
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::pages(args),
     }
 }
 
