@@ -1,19 +1,21 @@
 //! A queue looked through from its head to where its end was when the look began: each message is held, unacknowledged,
 //! until it is removed or all are given back, so that none is seen twice and none is out of the queue before its time.
 //!
-//! What is held costs the broker a few bytes a message, and this process nothing. Messages are sent ahead by the window:
-//! a window that is full of what is still held gets a further one beside it. Left out: keeping an eye on how long it all
+//! What is held costs the broker, and this process, a few bytes a message. Messages are sent ahead by the window:
+//! a window that is full of what is still held gets a further one beside it. What is given back stands in its place again;
+//! of many thousands, the broker may exchange some among each other. Left out: keeping an eye on how long it all
 //! takes; the broker closes the channel of who holds a message for half an hour (and has it back then).
 
 use super::{Admin, Seen};
 use crate::broker::connect::{BrokerError, tag_name, within};
-use futures_util::StreamExt as _;
 use futures_util::stream::SelectAll;
+use futures_util::{FutureExt as _, StreamExt as _};
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
 };
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Consumer};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 use topup_failpoints::{Point, reach};
@@ -24,6 +26,9 @@ const WINDOW: u16 = 500;
 const QUIET: Duration = Duration::from_millis(500);
 /// Quiet times in a row after which a queue that counts no ready message has ended.
 const QUIETS_AT_END: u32 = 2;
+/// Messages given back by one command: more than so many change their places among each other (RabbitMQ 3.10 walks
+/// through them by hash).
+const GIVEN_BACK_AT_ONCE: usize = 32;
 /// The pause between two looks whether the broker has everything back.
 const BACK_PAUSE: Duration = Duration::from_millis(20);
 
@@ -37,7 +42,8 @@ pub struct Holding<'a> {
     begun: Instant,
     at_first: u32,
     seen: u32,
-    in_hand: u32,
+    /// The delivery tags of what is held.
+    in_hand: BTreeSet<u64>,
 }
 
 impl std::fmt::Debug for Holding<'_> {
@@ -45,7 +51,7 @@ impl std::fmt::Debug for Holding<'_> {
         let Self {
             queue, seen, in_hand, ..
         } = self;
-        write!(f, "Holding({queue}: {in_hand} of {seen} in hand)")
+        write!(f, "Holding({queue}: {} of {seen} in hand)", in_hand.len())
     }
 }
 
@@ -75,7 +81,7 @@ impl<'a> Holding<'a> {
             begun: Instant::now(),
             at_first,
             seen: 0,
-            in_hand: 0,
+            in_hand: BTreeSet::new(),
         })
     }
 
@@ -105,7 +111,7 @@ impl<'a> Holding<'a> {
         if self.seen >= self.at_first {
             return Ok(None);
         }
-        if self.in_hand as usize >= self.windows.len() * usize::from(WINDOW) {
+        if self.in_hand.len() >= self.windows.len() * usize::from(WINDOW) {
             self.open_window().await?;
         }
         let waiting = Instant::now();
@@ -113,7 +119,7 @@ impl<'a> Holding<'a> {
             match timeout(QUIET, self.arriving.next()).await {
                 Ok(Some(Ok(delivery))) => {
                     self.seen += 1;
-                    self.in_hand += 1;
+                    self.in_hand.insert(delivery.delivery_tag);
                     return Ok(Some(Held {
                         tag: delivery.delivery_tag,
                         position: self.seen,
@@ -148,8 +154,7 @@ impl<'a> Holding<'a> {
     }
 
     async fn open_window(&mut self) -> Result<(), BrokerError> {
-        // Numbered with zeros ahead: brokers give consumers' messages back in the order of their names.
-        let tag = format!("{}.{:06}", tag_name("fleetctl"), self.windows.len() + 1);
+        let tag = format!("{}.{}", tag_name("fleetctl"), self.windows.len() + 1);
         let tag = ShortString::from(tag);
         let consume = self.channel.basic_consume(
             self.queue.as_str().into(),
@@ -173,7 +178,7 @@ impl<'a> Holding<'a> {
         for Held { tag, .. } in held {
             let ack = self.channel.basic_ack(tag, BasicAckOptions::default());
             within(self.admin.amqp.connect_timeout, &doing, ack).await?;
-            self.in_hand -= 1;
+            self.in_hand.remove(&tag);
         }
         reach(Point::Acknowledged);
         Ok(())
@@ -186,22 +191,28 @@ impl<'a> Holding<'a> {
     pub async fn give_back(mut self) -> Result<(), BrokerError> {
         let patience = self.admin.amqp.connect_timeout;
         let doing = format!("give messages back to {}", self.queue);
+        let still = u32::try_from(self.in_hand.len()).unwrap_or(u32::MAX);
+        let removed = self.seen.saturating_sub(still);
         // Nothing is to come again as soon as it is back.
         for tag in std::mem::take(&mut self.windows) {
             let cancel = self.channel.basic_cancel(tag, BasicCancelOptions::default());
             within(patience, &doing, cancel).await?;
         }
-        // Tag 0 with `multiple`: everything that is held, whether it was looked at or only sent ahead.
-        let everything = BasicNackOptions {
+        // What was only sent ahead is here by now.
+        while let Some(Some(Ok(delivery))) = self.arriving.next().now_or_never() {
+            self.in_hand.insert(delivery.delivery_tag);
+        }
+        let up_to_there = BasicNackOptions {
             multiple: true,
             requeue: true,
         };
-        if self.seen > 0 {
-            within(patience, &doing, self.channel.basic_nack(0, everything)).await?;
+        // In the order in which they came. At last tag 0: everything that is left, if anything is.
+        let ends = self.in_hand.iter().skip(GIVEN_BACK_AT_ONCE - 1);
+        for tag in ends.step_by(GIVEN_BACK_AT_ONCE).chain([&0]) {
+            within(patience, &doing, self.channel.basic_nack(*tag, up_to_there)).await?;
         }
         within(patience, &doing, self.channel.close(200, "done".into())).await?;
         // A quorum queue takes them back in its own time, and who looks again at once is to see them.
-        let removed = self.seen - self.in_hand;
         let expected = self.at_first.saturating_sub(removed);
         let waiting = Instant::now();
         while waiting.elapsed() < patience {
