@@ -8,10 +8,14 @@ tools=$PWD/target/tools
 
 # The one file out of the package. A machine that never asked for a list of packages asks for one now, if it may.
 unpack() {
-    local at=$tools/prometheus
+    local at=$tools/prometheus tries=0
     rm -rf "$at" && mkdir -p "$at"
     cd "$at"
-    download || { [ "$(id -u)" = 0 ] && apt-get update -qq && download; } || return 1
+    until download; do
+        # Somebody else may be about the lists at this moment.
+        [ "$((tries += 1))" -lt 10 ] || return 1
+        [ "$(id -u)" != 0 ] || apt-get update -qq || sleep 5
+    done
     dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool
     rm prometheus_*.deb
 }
