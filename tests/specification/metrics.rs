@@ -148,7 +148,7 @@ async fn every_stage_from_a_send_to_its_notice_is_counted_by_its_documented_name
     }
     for (process, sample) in [
         ("sms-sent", "topup_batch_messages_count"),
-        ("sms-sent", "topup_message_age_seconds_count"),
+        ("topup-requested", "topup_message_age_seconds_count"),
         ("sms-sent", "topup_outbox_rows_total{fate=\"published\"}"),
         ("topup-requested", "topup_publishes_total{result=\"confirmed\"}"),
         ("topup-requested", "topup_publish_seconds_count"),
