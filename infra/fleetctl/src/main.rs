@@ -125,7 +125,7 @@ fn failed(error: &anyhow::Error, json: bool) -> ExitCode {
 }
 
 /// The error and what caused it, on one line. Many libraries repeat the cause in their own words; it is said once.
-fn chain(error: &anyhow::Error) -> String {
+pub(crate) fn chain(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if !line.contains(&cause) {

@@ -45,7 +45,7 @@ pub(crate) fn pages(args: &ManArgs) -> anyhow::Result<Report> {
             std::fs::create_dir_all(directory)
                 .and_then(|()| clap_mangen::generate_to(Cli::command(), directory))
                 .with_context(|| format!("writing manual pages to {shown}"))?;
-            let text = format!("the pages are in {shown}; `man -M` wants the directory above its man1");
+            let text = format!("this command's manual pages are in {shown}");
             Report::fine(&Written { directory: shown }, text)
         }
     }

@@ -12,6 +12,8 @@ Examples:
   fleetctl migrate && fleetctl topology apply     set up a new database and broker, or bring them up to date
   fleetctl prices prices.ndjson                   replace the price list
   fleetctl import accounts.ndjson                 add accounts, or change them
+  fleetctl status --watch                         watch queues, workers and what waits
+  fleetctl doctor                                 find what is wrong with broker and database
   fleetctl why 1001                               tell what happened to an account, and why
   fleetctl audit --json                           check that every promise is kept";
 

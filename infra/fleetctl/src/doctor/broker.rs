@@ -1,6 +1,7 @@
 //! The broker: whether it answers, its version, what stands on it, and what its user may do.
 
 use super::{Part, said};
+use crate::chain;
 use crate::fleet::Fleet;
 use topup_runtime::broker::management::{About, about};
 use topup_runtime::broker::permissions::{Permission, missing};
@@ -16,7 +17,7 @@ pub(super) async fn examine(fleet: &Fleet, amqp: &Amqp, part: &mut Part<'_>) -> 
     let about = management(amqp, part).await;
     if let Err(error) = permissions(fleet, amqp, part).await {
         part.error(
-            format!("it can't be used: {error:#}"),
+            format!("it can't be used: {}", chain(&error)),
             "no worker can, either, if it has the same settings: messages wait where they are",
             "see whether it runs, and compare TOPUP__AMQP__URL with its address, user and virtual host",
         );

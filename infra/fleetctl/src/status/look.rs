@@ -1,5 +1,6 @@
 //! One look at broker and database.
 
+use crate::chain;
 use crate::fleet::Fleet;
 use crate::pause::SILENT_S;
 use anyhow::Context as _;
@@ -138,12 +139,12 @@ impl<'a> Look<'a> {
                 self.broker = Some(broker);
                 status.has_counted(&counts);
             }
-            Ok(Err(error)) => status.problems.push(format!("broker: {error:#}")),
+            Ok(Err(error)) => status.problems.push(format!("broker: {}", chain(&error))),
             Err(_late) => status.problems.push("broker: no answer in time".to_owned()),
         }
         match found {
             Ok(Ok(found)) => status.has_found(found),
-            Ok(Err(error)) => status.problems.push(format!("database: {error:#}")),
+            Ok(Err(error)) => status.problems.push(format!("database: {}", chain(&error))),
             Err(_late) => status.problems.push("database: no answer in time".to_owned()),
         }
         status

@@ -10,16 +10,18 @@ const WIDTH: usize = 100;
 
 /// The lines.
 pub(super) fn render(status: &Status) -> String {
-    let mut text = format!("{}\n", moment(status.at));
+    let mut head = format!("{}\n", moment(status.at));
+    // Read to their ends, however long they are.
     for problem in &status.problems {
-        let _infallible = writeln!(text, "! {problem}");
+        let _infallible = writeln!(head, "! {problem}");
     }
-    let _infallible = write!(text, "\n{}\n{}", queues(status), elsewhere(status));
+    let mut text = format!("\n{}\n{}", queues(status), elsewhere(status));
     let _infallible = write!(text, "\n{}", workers(status));
     if let Some(waiting) = &status.waiting {
         let _infallible = write!(text, "\n{}", waits(waiting));
     }
-    text.lines().map(fit).collect()
+    head.extend(text.lines().map(fit));
+    head
 }
 
 /// A line no wider than the screen.
@@ -44,8 +46,8 @@ fn queues(status: &Status) -> String {
         table.row([
             queue.queue.to_owned(),
             known(queue.ready),
-            rate(queue.per_s),
-            queue.workers.to_string(),
+            if_known(status, || rate(queue.per_s)),
+            if_known(status, || queue.workers.to_string()),
             known(queue.dead),
             remark(queue, status),
         ]);
@@ -76,11 +78,11 @@ fn paused(pause: &PauseStatus, status: &Status) -> String {
 }
 
 fn elsewhere(status: &Status) -> String {
-    let unroutable: u32 = status.unroutable.values().flatten().sum();
+    let unroutable: Option<u32> = status.unroutable.values().copied().sum();
     format!(
         "delayed {}, unroutable {}\n",
         known(status.delayed),
-        grouped(unroutable.into())
+        known(unroutable)
     )
 }
 
@@ -112,6 +114,9 @@ fn workers(status: &Status) -> String {
             rate(worker.per_s),
             state,
         ]);
+    }
+    if status.waiting.is_none() {
+        return "who is alive is not known\n".to_owned();
     }
     if table.is_empty() {
         return "no process says that it is alive\n".to_owned();
@@ -181,6 +186,11 @@ fn open(states: &[Open]) -> String {
 
 fn known(number: Option<u32>) -> String {
     number.map_or_else(|| "?".to_owned(), |number| grouped(number.into()))
+}
+
+/// What only the database can tell.
+fn if_known(status: &Status, told: impl Fn() -> String) -> String {
+    status.waiting.as_ref().map_or_else(|| "?".to_owned(), |_| told())
 }
 
 /// `0`, `0.4`, `1,234`.
