@@ -54,10 +54,7 @@ impl Store {
     pub async fn unapplied_migrations(&self) -> Result<Vec<String>, StoreError> {
         let client = self.client().await?;
         let history: bool = client
-            .query_one(
-                "SELECT to_regclass('refinery_schema_history') IS NOT NULL",
-                &[],
-            )
+            .query_one("SELECT to_regclass('refinery_schema_history') IS NOT NULL", &[])
             .await?
             .get(0);
         let applied: Vec<String> = if history {

@@ -22,9 +22,7 @@ use topup_rules::message::PaymentStatus;
 use topup_rules::topup::TopupState;
 use uuid::Uuid;
 
-pub(crate) use running::{
-    CompletionsArgs, DoctorArgs, ManArgs, PauseArgs, ResumeArgs, StatusArgs,
-};
+pub(crate) use running::{CompletionsArgs, DoctorArgs, ManArgs, PauseArgs, ResumeArgs, StatusArgs};
 
 /// Rows that a list shows unless told otherwise.
 const LIST_DEFAULT: &str = "50";

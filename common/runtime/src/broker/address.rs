@@ -66,7 +66,10 @@ impl Address {
 
     /// The first host, as it stands in an address.
     pub(crate) fn first_host(&self) -> String {
-        let host = self.uris.first().map_or("localhost", |uri| uri.authority.host.as_str());
+        let host = self
+            .uris
+            .first()
+            .map_or("localhost", |uri| uri.authority.host.as_str());
         if host.contains(':') {
             format!("[{host}]")
         } else {
