@@ -11,11 +11,11 @@ use crate::ids::{AccountId, Reference, Service, TopupId, WalletKey};
 use crate::money::Currency;
 use crate::names::names;
 pub use crate::reading::{BODY_MAX_BYTES, NESTING_MAX, Unreadable, parse};
-pub use versions::{NotUpgraded, Upgraded, upgraded};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
+pub use versions::{NotUpgraded, Upgraded, upgraded};
 
 /// A message type: its name on the wire, its queue, and its body.
 pub trait Message: Serialize + for<'de> Deserialize<'de> {
