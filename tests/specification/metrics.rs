@@ -7,9 +7,6 @@ use topup_runtime::telemetry::{Kind, Metric};
 use topup_stack::WORKERS;
 use topup_tests::{App, AppOptions, ask, event, eventually, main_account, metric, raw};
 
-/// The processes that are no workers.
-const OTHERS: [&str; 2] = ["sweeper", "edge"];
-
 async fn value(app: &mut App, process: &str, sample: &str) -> Result<f64> {
     metric(&app.fleet.worker(process)?.http_url(), sample).await
 }
@@ -159,7 +156,7 @@ async fn every_stage_from_a_send_to_its_notice_is_counted_by_its_documented_name
         let counted = value(&mut app, process, sample).await?;
         ensure!(counted > 0.0, "{process}: {sample} is {counted}");
     }
-    for process in WORKERS.into_iter().chain(OTHERS).collect::<BTreeSet<_>>() {
+    for process in WORKERS {
         let url = app.fleet.worker(process)?.http_url();
         let (_, told) = ask(&url, "/metrics").await?;
         against_the_list(process, &told).with_context(|| told.clone())?;
