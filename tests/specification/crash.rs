@@ -307,7 +307,10 @@ async fn a_database_that_goes_away_is_waited_for_and_no_attempt_is_counted() -> 
     balances_are(&app, 1_000 - EVENTS / ACCOUNTS).await?;
     assert_eq!(app.broker.ready("sms-sent.dead").await?, Some(0));
     let url = app.fleet.worker("sms-sent")?.http_url();
-    assert_eq!(metric(&url, "topup_messages_total{outcome=\"retried\"}").await?, 0.0);
+    assert_eq!(
+        metric(&url, "topup_messages_total{outcome=\"retried\"}").await?,
+        0.0
+    );
     assert!(metric(&url, "topup_database_waits_total").await? > 0.0);
     app.finish().await
 }

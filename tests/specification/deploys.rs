@@ -9,7 +9,8 @@ use futures_util::future::{join, join_all};
 use serde_json::json;
 use topup_stack::WORKERS;
 use topup_tests::{
-    Account, App, AppOptions, Checker, Event, Weather, ask, event, eventually, main_account, metric, sub_account,
+    Account, App, AppOptions, Checker, Event, Weather, ask, event, eventually, main_account, metric,
+    sub_account,
 };
 
 /// Accounts with a card, and as many subs that are topped up from their main.

@@ -50,7 +50,10 @@ pub(crate) fn install(name: &'static str, log: &Log) -> Result<PrometheusHandle,
     let mut builder = PrometheusBuilder::new()
         .add_global_label("process", name)
         .add_global_label("version", env!("CARGO_PKG_VERSION"));
-    for metric in metrics::LIST.iter().filter(|metric| metric.kind == Kind::Histogram) {
+    for metric in metrics::LIST
+        .iter()
+        .filter(|metric| metric.kind == Kind::Histogram)
+    {
         builder = builder
             .set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), metric.buckets)
             .map_err(|e| SettingsError::about("log", &e.to_string()))?;
