@@ -189,9 +189,10 @@ async fn a_process_says_one_line_when_it_listens_and_ends_with_0_when_told_to() 
         // Without broker and database: SIGTERM while reconnecting ends it all the same.
         let mut child = tokio::process::Command::from(command(worker, &NOWHERE).await?)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
+        let mut log = child.stderr.take().context("its standard error")?;
         let mut output = BufReader::new(child.stdout.take().context("its standard output")?);
         let mut line = String::new();
         output.read_line(&mut line).await?;
@@ -208,6 +209,25 @@ async fn a_process_says_one_line_when_it_listens_and_ends_with_0_when_told_to() 
         assert_eq!(rest, "", "{worker} said more");
         let status = child.wait().await?;
         assert!(status.success(), "{worker}: {status}");
+        let mut said = String::new();
+        timeout(PATIENCE, log.read_to_string(&mut said)).await??;
+        ensure!(
+            said.contains("stopped"),
+            "{worker} said nothing of its end: {said}"
+        );
+        each_line_says_whose_it_is(worker, &said)?;
+    }
+    Ok(())
+}
+
+/// A log that is gathered with others is of use only so.
+pub(crate) fn each_line_says_whose_it_is(worker: &str, log: &str) -> Result<()> {
+    for line in log.lines() {
+        let said: Value = serde_json::from_str(line).with_context(|| format!("{worker}: {line}"))?;
+        ensure!(
+            said["process"] == worker && said["version"] == env!("CARGO_PKG_VERSION"),
+            "{worker}: {line}"
+        );
     }
     Ok(())
 }

@@ -13,6 +13,8 @@ use topup_tests::{
     App, AppOptions, PATIENCE, command, event, eventually, main_account, raw, run, sub_account, terminate,
 };
 
+use crate::processes::each_line_says_whose_it_is;
+
 const SECRET_KEY: &str = "sk_test_4f9ahardtoguess";
 const SMS_KEY: &str = "smskey-77c1hardtoguess";
 const OPERATORS: &str = "operators@private.example";
@@ -249,6 +251,7 @@ async fn no_line_of_any_log_holds_a_secret_a_token_a_number_or_an_address() -> R
             .get(&format!("{worker}.log"))
             .with_context(|| worker.to_owned())?;
         assert!(log.lines().count() > 2, "{worker} said nothing:\n{log}");
+        each_line_says_whose_it_is(worker, log)?;
     }
     let all = logs.values().cloned().collect::<String>();
     assert!(all.contains("\"level\":\"DEBUG\""), "nobody is talkative");

@@ -80,7 +80,7 @@ impl Frame {
         tokio::spawn(telemetry::upkeep(self.metrics));
         listen_to_signals(self.stopper, self.settings.shutdown.grace)?;
         say_ready(self.name, address, public)?;
-        info!(%address, version = env!("CARGO_PKG_VERSION"), "started");
+        info!(%address, "started");
         Ok(Closing {
             publisher: self.publisher,
             publisher_stopper: self.publisher_stopper,

@@ -139,7 +139,7 @@ fn tell_failpoint(mode: Mode) -> Result<(), String> {
 }
 
 fn refuse(name: &str, wrong: &dyn std::fmt::Display) -> ExitCode {
-    let line = format!("{name}: {wrong}\n");
+    let line = format!("{name} v{}: {wrong}\n", env!("CARGO_PKG_VERSION"));
     // Nothing can be said where nobody listens.
     let _unheard = std::io::stderr().write_all(line.as_bytes());
     ExitCode::from(EXIT_SETTINGS)

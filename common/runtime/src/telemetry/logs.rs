@@ -1,15 +1,18 @@
 //! Log lines: which are written, and how they look.
 
 use super::masking::Masked;
+use super::stamp::{Stamp, Stamped};
 use crate::settings::{Log, LogFormat, SettingsError};
-use std::io::IsTerminal as _;
-use tracing::Metadata;
+use std::io::{self, IsTerminal as _};
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
+use tracing::{Metadata, Subscriber};
 use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// Our own crates: the libraries all begin so, and a program's is named after it.
 const OURS: &str = "topup_";
@@ -25,24 +28,41 @@ pub(super) fn install(name: &'static str, log: &Log) -> Result<(), SettingsError
     })?;
     let program = name.replace('-', "_");
     let allowed = filter_fn(move |line| may_be_written(line, &program));
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(Masked::standard_error)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_span_events(FmtSpan::NONE);
+    let stamp = Stamp {
+        process: name,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let is_terminal = io::stderr().is_terminal();
+    let lines = lines(log.format, stamp, Masked::standard_error, is_terminal);
     let filtered = tracing_subscriber::registry().with(allowed).with(wanted);
     // An error says that there is a subscriber already: then it is a test's.
-    let _already = match log.format {
-        LogFormat::Json => {
-            let lines = lines
-                .json()
-                .flatten_event(true)
-                .with_current_span(true)
-                .with_span_list(false);
-            filtered.with(lines).try_init()
-        }
-        LogFormat::Human => filtered.with(lines).try_init(),
-    };
+    let _already = filtered.with(lines).try_init();
     Ok(())
+}
+
+/// What writes lines; in a box, because each format is a type of its own.
+pub(super) type Lines<S> = Box<dyn Layer<S> + Send + Sync>;
+
+/// Writes lines, each with its `stamp`, to `to`.
+pub(super) fn lines<S, W>(format: LogFormat, stamp: Stamp, to: W, is_terminal: bool) -> Lines<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(to)
+        .with_ansi(is_terminal)
+        .with_span_events(FmtSpan::NONE);
+    match format {
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .map_event_format(|inner| Stamped::new(inner, stamp))
+            .boxed(),
+        LogFormat::Human => lines.with_timer(stamp).boxed(),
+    }
 }
 
 /// Whatever the filter says: what a library holds in hand is never written.

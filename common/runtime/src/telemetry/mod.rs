@@ -1,6 +1,7 @@
 //! Logs, spans and metrics: their names, and nothing of what messages hold.
 //!
-//! Logs go to standard error, JSON for machines or lines for people. Fields come from one list ([`fields`]); bodies,
+//! Logs go to standard error, JSON for machines or lines for people, each with its process and version. Fields come
+//! from one list ([`fields`]); bodies,
 //! numbers, addresses and tokens are never logged, at any level: not by ourselves, not by a library that would
 //! (its talk is cut off, whatever the filter says), and what slips into the words of somebody else is masked.
 //! Metrics are one list ([`metrics`]); each is named `topup_…` with its base unit last, and bears the process and its
@@ -12,6 +13,7 @@ mod logs;
 mod masking;
 mod metric;
 pub mod metrics;
+mod stamp;
 
 use crate::broker::PublishError;
 use crate::settings::{Log, SettingsError};
