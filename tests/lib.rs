@@ -33,6 +33,7 @@ pub use harness::rows::{NoticeRow, Rows, TopupRow};
 pub use harness::sender::Sender;
 pub use harness::shared::{fresh_space, migrated_space, own_stack, stack};
 pub use harness::shop::Shop;
+pub use harness::terminal::{CTRL_C, ENTER, Terminal};
 pub use harness::views::{AccountView, OpenTopup, WalletView, credits};
 pub use harness::wire::{Cut, Wire};
 pub use harness::wires::Wires;

@@ -22,6 +22,7 @@ pub(crate) mod rows;
 pub(crate) mod sender;
 pub(crate) mod shared;
 pub(crate) mod shop;
+pub(crate) mod terminal;
 pub(crate) mod views;
 pub(crate) mod wire;
 pub(crate) mod wires;

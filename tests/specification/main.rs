@@ -66,4 +66,5 @@ mod secrets;
 mod setting_up;
 mod status;
 mod story;
+mod terminal;
 mod trace;
