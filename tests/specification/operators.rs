@@ -1,5 +1,6 @@
 //! Looking into the fleet: what an account has and why, what was parked, whether all adds up.
 
+use std::collections::BTreeSet;
 use std::process::Output;
 
 use anyhow::{Context as _, Result};
@@ -120,6 +121,12 @@ async fn why_tells_the_whole_story_of_a_charge_that_failed_and_of_one_that_waits
     // The same as data, in the order of time.
     let story = app.fleetctl(&["why", "1001"]).await?;
     let lines = story["story"].as_array().context("a story")?;
+    let told_to: BTreeSet<&str> = lines.iter().filter_map(|line| line["to"].as_str()).collect();
+    assert_eq!(
+        told_to,
+        BTreeSet::from(["+27…001", "a…@example.com"]),
+        "{story:#}"
+    );
     let times: Vec<&str> = lines.iter().filter_map(|line| line["at"].as_str()).collect();
     assert!(
         times.len() == lines.len() && times.len() >= 6 && times.is_sorted(),

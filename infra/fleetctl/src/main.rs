@@ -34,13 +34,14 @@ mod words;
 
 use clap::Parser as _;
 use cli::{Cli, Command};
-use fleet::Fleet;
+use fleet::{Fleet, NAME};
 use lines::Mistake;
 use output::{Report, Verdict};
 use std::io::Write as _;
 use std::process::ExitCode;
 use topup_runtime::SettingsError;
 use topup_runtime::broker::check::CheckError;
+use topup_runtime::telemetry::panics_on_standard_error;
 use topup_store::StoreError;
 
 /// The command line or a setting is wrong; the command line's own parser answers so, too.
@@ -49,6 +50,7 @@ const EXIT_SETTINGS: u8 = 2;
 const THREADS: usize = 2;
 
 fn main() -> ExitCode {
+    panics_on_standard_error(NAME);
     let Cli { json, command } = Cli::parse();
     // The one TLS implementation's one provider. An error says that it is installed already.
     let _already = rustls::crypto::ring::default_provider().install_default();

@@ -40,6 +40,7 @@ pub(crate) async fn run(fleet: &Fleet, args: &WhyArgs) -> anyhow::Result<Report>
         .await?;
     let mut text = told(args.account, &story)?;
     text.push_str(&told_by_hand(&moved)?);
+    let story: Vec<StoryLine> = story.into_iter().map(masked).collect();
     Report::fine(
         &Story {
             account_id: args.account,
@@ -48,6 +49,19 @@ pub(crate) async fn run(fleet: &Fleet, args: &WhyArgs) -> anyhow::Result<Report>
         },
         text,
     )
+}
+
+/// A line as a program gets it: whom a notice went to is masked, as it is in the text.
+fn masked(mut line: StoryLine) -> StoryLine {
+    if let Fact::Notice {
+        channel,
+        to: Some(to),
+        ..
+    } = &mut line.fact
+    {
+        *to = words::masked_contact(*channel, to);
+    }
+    line
 }
 
 /// What people did with the account's dead letters; nothing where they did nothing.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use topup_rules::credits::Credits;
+use topup_rules::message::Channel;
 
 /// To the second: `2026-11-22 08:15:00Z`.
 pub(crate) fn moment(at: Timestamp) -> String {
@@ -26,8 +27,16 @@ const NUMBER_END_CHARS: usize = 3;
 /// Characters at a number's head that are shown: the country.
 const NUMBER_HEAD_CHARS: usize = 3;
 
+/// A number or an address: enough to know one's own by, and nothing to be read out to others.
+pub(crate) fn masked_contact(channel: Channel, contact: &str) -> String {
+    match channel {
+        Channel::Sms => masked_number(contact),
+        Channel::Email => masked_address(contact),
+    }
+}
+
 /// `+27…001` of `+27820000001`.
-pub(crate) fn masked_number(number: &str) -> String {
+fn masked_number(number: &str) -> String {
     let chars: Vec<char> = number.chars().collect();
     if chars.len() < 3 * NUMBER_END_CHARS {
         return "…".to_owned();
@@ -38,7 +47,7 @@ pub(crate) fn masked_number(number: &str) -> String {
 }
 
 /// `o…@example.com` of `ops@example.com`.
-pub(crate) fn masked_address(address: &str) -> String {
+fn masked_address(address: &str) -> String {
     match address.rsplit_once('@') {
         Some((name, domain)) => {
             let first: String = name.chars().take(1).collect();

@@ -78,24 +78,6 @@ fn is_allowed(target: &str, level: tracing::Level, program: &str) -> bool {
     !SILENT.iter().any(|silent| of.starts_with(silent)) && level <= FOREIGN_MAX
 }
 
-/// A panic is a line of the log like any other. It ends a handler, not the process.
-pub(super) fn of_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let words = panic.payload_as_str().map_or("without a word", harmless);
-        tracing::error!(place, words, "panic");
-    }));
-}
-
-/// A panic's words, as far as they are the programmer's own: what they are about follows behind a mark.
-fn harmless(words: &str) -> &str {
-    words
-        .split(['`', '"', ':', '\''])
-        .next()
-        .unwrap_or_default()
-        .trim()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,29 +105,5 @@ mod tests {
         }
         assert!(!is_allowed("lapin::returned_messages", Level::WARN, "sms_sent"));
         assert!(!is_allowed("amq_protocol", Level::ERROR, "sms_sent"));
-    }
-
-    #[test]
-    fn a_panic_tells_what_happened_and_not_with_what() {
-        for (words, told) in [
-            (
-                "attempt to subtract with overflow",
-                "attempt to subtract with overflow",
-            ),
-            (
-                "index out of bounds: the len is 3 but the index is 5",
-                "index out of bounds",
-            ),
-            (
-                "called `Result::unwrap()` on an `Err` value: Bad(\"+27820000001\")",
-                "called",
-            ),
-            (
-                "byte index 5 is not a char boundary; it is inside 'é' of `+2782é`",
-                "byte index 5 is not a char boundary; it is inside",
-            ),
-        ] {
-            assert_eq!(harmless(words), told);
-        }
     }
 }

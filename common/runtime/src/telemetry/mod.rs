@@ -13,6 +13,7 @@ mod logs;
 mod masking;
 mod metric;
 pub mod metrics;
+mod panics;
 mod stamp;
 
 use crate::broker::PublishError;
@@ -23,6 +24,7 @@ use topup_store::Store;
 
 pub(crate) use masking::masked;
 pub use metric::{Counter, Gauge, Histogram, Kind, Label, Metric, Values};
+pub use panics::panics_on_standard_error;
 
 /// The fields of log lines and spans.
 pub mod fields {
@@ -48,7 +50,7 @@ const POOL_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Sets up logs and metrics of the process.
 pub(crate) fn install(name: &'static str, log: &Log) -> Result<PrometheusHandle, SettingsError> {
     logs::install(name, log)?;
-    logs::of_panics();
+    panics::in_the_log();
     let mut builder = PrometheusBuilder::new()
         .add_global_label("process", name)
         .add_global_label("version", env!("CARGO_PKG_VERSION"));

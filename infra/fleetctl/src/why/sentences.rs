@@ -188,8 +188,7 @@ fn channel_told(channel: Channel) -> &'static str {
 fn to_whom(template: Template, channel: Channel, to: Option<&str>) -> String {
     match (template, channel, to) {
         (Template::OperatorAlert, _, _) => " to the operators".to_owned(),
-        (_, Channel::Sms, Some(to)) => format!(" to {}", words::masked_number(to)),
-        (_, Channel::Email, Some(to)) => format!(" to {}", words::masked_address(to)),
+        (_, channel, Some(to)) => format!(" to {}", words::masked_contact(channel, to)),
         (_, _, None) => String::new(),
     }
 }
