@@ -11,8 +11,8 @@ use topup_rules::reconcile::Difference;
 use topup_rules::topup::PaymentState;
 use topup_store::{ReconciledDifference, Reconciliation};
 use topup_tests::{
-    App, AppOptions, Library, event, eventually, main_account, result_of, settlement_policy, sms_wallet,
-    today_in, where_it_is_noon,
+    App, AppOptions, Library, event, eventually, main_account, metric, result_of, settlement_policy,
+    sms_wallet, store_on, today_in, where_it_is_noon,
 };
 
 /// A fleet to which nobody tells that a pending charge has succeeded: no webhook, and no question for an hour.
@@ -112,6 +112,57 @@ async fn the_days_that_are_over_are_compared_by_themselves() -> Result<()> {
     assert_eq!(app.rows.count(listed).await?, 0);
     let different = "SELECT count(*) FROM reconciliation_differences";
     assert_eq!(app.rows.count(different).await?, 0);
+    app.finish().await
+}
+
+/// Yesterday's, as somebody compared it: one payment is settling, and so many are for a person.
+fn yesterday_s(zone: &str, for_a_person: usize) -> Result<Reconciliation> {
+    let difference = |number: usize| ReconciledDifference {
+        reference: format!("topup-1-no-such-{number}"),
+        kind: Difference::NotKnownHere,
+        ours: None,
+        theirs: Some("success".to_owned()),
+        is_settling: number == 0,
+    };
+    Ok(Reconciliation {
+        gateway: GATEWAY.to_owned(),
+        day: today_in(zone)?.yesterday()?,
+        transactions: 9,
+        matched: 9,
+        foreign: 0,
+        differences: (0..=for_a_person).map(difference).collect(),
+    })
+}
+
+#[tokio::test]
+async fn every_sweeper_says_how_much_a_person_has_to_look_at_whoever_compared_and_after_a_restart()
+-> Result<()> {
+    let zone = where_it_is_noon();
+    let mut app = App::start(
+        AppOptions::only(&["sweeper"])
+            .count("sweeper", 2)
+            .setting("RULES__TIME_ZONE", &zone)
+            .setting("SWEEPER__INTERVAL", "500ms"),
+    )
+    .await?;
+    let store = store_on(app.space())?;
+    for (round, for_a_person) in [2, 3, 0].into_iter().enumerate() {
+        store
+            .keep_reconciliation(&yesterday_s(&zone, for_a_person)?, &[])
+            .await?;
+        if round == 1 {
+            app.fleet.worker("sweeper")?.kill9()?;
+            app.fleet.add("sweeper").await?;
+        }
+        for sweeper in ["sweeper", "sweeper-2"] {
+            let url = app.fleet.worker(sweeper)?.http_url();
+            eventually(&format!("{for_a_person} differences in {sweeper}"), async || {
+                let told = metric(&url, "topup_reconciliation_for_a_person").await?;
+                Ok((told == for_a_person as f64).then_some(()))
+            })
+            .await?;
+        }
+    }
     app.finish().await
 }
 

@@ -129,6 +129,22 @@ impl Store {
         .await
     }
 
+    /// Differences of the last `days` days that were compared which a person has to look at. A day that is compared
+    /// again counts as it was found then.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn differences_for_a_person(&self, days: i32) -> Result<i64, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(
+                "SELECT count(*) FROM reconciliation_differences
+                  WHERE NOT is_settling AND day > (SELECT max(day) FROM reconciliations) - $1::integer",
+            )
+            .await?;
+        Ok(client.query_one(&statement, &[&days]).await?.try_get(0)?)
+    }
+
     /// The report of a day, and when it was made. `None` where the day was not compared yet.
     ///
     /// # Errors

@@ -76,7 +76,6 @@ fn tell(reconciled: &Reconciled) {
     let found = &reconciled.found;
     let settling = found.differences.iter().filter(|it| it.is_settling).count();
     let for_a_person = found.differences.len() - settling;
-    metrics::RECONCILIATION_FOR_A_PERSON.set([], for_a_person as f64);
     info!(
         day = %found.day,
         transactions = found.transactions,

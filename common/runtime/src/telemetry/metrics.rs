@@ -223,7 +223,7 @@ list! {
     counter PAYMENTS_PARKED: "topup_payments_parked_total" [] of SWEEPER;
     /// Days that could not be compared with the payment gateway's list
     counter RECONCILIATION_FAILURES: "topup_reconciliation_failures_total" [] of SWEEPER;
-    /// Differences of the day that was compared last which a person has to look at
+    /// Differences of the three days that were compared last which a person has to look at
     gauge RECONCILIATION_FOR_A_PERSON: "topup_reconciliation_for_a_person" [] of SWEEPER;
     /// Rows in the outbox
     gauge OUTBOX_WAITING: "topup_outbox_rows" [] of SWEEPER;

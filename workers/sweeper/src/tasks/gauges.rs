@@ -9,6 +9,9 @@ use topup_runtime::metrics::{self, OPEN_PAYMENTS};
 /// Wallets out of step that are told of in one sweep, at most.
 const OUT_OF_STEP_MAX: i64 = 20;
 
+/// Days whose comparison with the gateway's list is watched: as many as the sweeper looks back.
+const COMPARED_DAYS: i32 = 3;
+
 /// What an operator watches: how much waits, and for how long.
 pub(crate) async fn measure(process: &Process) -> Result<u64> {
     let (rows, oldest_s) = process
@@ -31,6 +34,13 @@ pub(crate) async fn measure(process: &Process) -> Result<u64> {
     }
     payments(process).await?;
     lines(process).await?;
+    // Whoever compared a day, and whenever this process was started.
+    let for_a_person = process
+        .store
+        .differences_for_a_person(COMPARED_DAYS)
+        .await
+        .context("counting differences from the payment gateway's list")?;
+    metrics::RECONCILIATION_FOR_A_PERSON.set([], for_a_person as f64);
     for wallet in process
         .store
         .wallets_out_of_step(OUT_OF_STEP_MAX)
