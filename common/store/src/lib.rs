@@ -39,6 +39,7 @@ mod cards;
 mod client;
 mod delivery;
 mod error;
+mod grants;
 mod holds;
 mod import;
 mod inquiries;
@@ -74,6 +75,7 @@ pub use audit::{AuditPolicy, AuditReport, Check};
 pub use cards::SavedCard;
 pub use delivery::{Contact, InvalidState, NoticeRow, NoticeState};
 pub use error::StoreError;
+pub use grants::{GrantsPart, ROLE_PREFIX, Role};
 pub use holds::{HoldClose, HoldGrant};
 pub use import::{
     AccountImport, AutoTopupImport, Change, ImportProblem, ImportRefusal, Imported, ImportedWallet,

@@ -22,6 +22,9 @@ const MARGIN: SignedDuration = SignedDuration::from_hours(24);
 const LOCK_WAITS_MAX: u32 = 5;
 /// The pause between two such attempts.
 const LOCK_PAUSE: Duration = Duration::from_millis(500);
+/// How long detaching a day may make who writes wait, where it is not the owner who does it. The connection is not used
+/// for anything else afterwards.
+const DETACH_LOCK_WAIT: &str = "SET lock_timeout = '200ms'";
 /// Days opened in one transaction: each holds some locks until its end.
 const OPENED_AT_ONCE_MAX: usize = 200;
 /// The advisory lock under which days are opened, so that two who do so never meet.
@@ -278,7 +281,8 @@ async fn carry_forward(tx: &Tx, day: Date) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Detaches what is closed. Outside a transaction, as CONCURRENTLY wants it: no sender waits.
+/// Detaches what is closed: outside a transaction, as CONCURRENTLY wants it, so that no sender waits; or, where another
+/// role owns the ledger, by the function that does it in the owner's name.
 async fn detach_closed(client: &Client) -> Result<(), StoreError> {
     let attached: BTreeMap<Date, Attached> = client
         .query(PARTITIONS, &[])
@@ -292,23 +296,17 @@ async fn detach_closed(client: &Client) -> Result<(), StoreError> {
             &[],
         )
         .await?;
+    let owns_ledger = match closed.is_empty() {
+        true => false,
+        false => owns_ledger(client).await?,
+    };
     for row in closed {
         let day: &str = row.get(0);
         let Ok(date) = day.parse::<Date>() else { continue };
         let name = partition_name(date);
         match attached.get(&date) {
-            Some(Attached::Whole) => {
-                client
-                    .batch_execute(&format!(
-                        "ALTER TABLE ledger DETACH PARTITION {name} CONCURRENTLY"
-                    ))
-                    .await?;
-            }
-            Some(Attached::Half) => {
-                client
-                    .batch_execute(&format!("ALTER TABLE ledger DETACH PARTITION {name} FINALIZE"))
-                    .await?;
-            }
+            Some(state) if owns_ledger => detach(client, &name, *state).await?,
+            Some(Attached::Whole | Attached::Half) => detach_by_function(client, &name).await?,
             None => {}
         }
         client
@@ -320,6 +318,42 @@ async fn detach_closed(client: &Client) -> Result<(), StoreError> {
             .await?;
     }
     Ok(())
+}
+
+async fn owns_ledger(client: &Client) -> Result<bool, StoreError> {
+    let row = client
+        .query_one(
+            "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'ledger'::regclass",
+            &[],
+        )
+        .await?;
+    Ok(row.get(0))
+}
+
+async fn detach(client: &Client, name: &str, state: Attached) -> Result<(), StoreError> {
+    let how = match state {
+        Attached::Whole => "CONCURRENTLY",
+        Attached::Half => "FINALIZE",
+    };
+    client
+        .batch_execute(&format!("ALTER TABLE ledger DETACH PARTITION {name} {how}"))
+        .await
+}
+
+/// It waits for who writes, and makes the next ones wait: so for a moment only, and again a while later.
+async fn detach_by_function(client: &Client, name: &str) -> Result<(), StoreError> {
+    client.batch_execute(DETACH_LOCK_WAIT).await?;
+    let mut waits = 0;
+    loop {
+        match client.execute("SELECT ledger_detach_day($1)", &[&name]).await {
+            Ok(_) => return Ok(()),
+            Err(error) if waits < LOCK_WAITS_MAX && is_locked(&error) => {
+                waits += 1;
+                tokio::time::sleep(LOCK_PAUSE).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 #[cfg(test)]

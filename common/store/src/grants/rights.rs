@@ -1,0 +1,230 @@
+//! The table itself: role, table, what is done with it there.
+
+use super::{Privilege, Right, Rights, Role};
+
+const SELECT: Right = all(Privilege::Select);
+const INSERT: Right = all(Privilege::Insert);
+const UPDATE: Right = all(Privilege::Update);
+const DELETE: Right = all(Privilege::Delete);
+
+const fn all(privilege: Privilege) -> Right {
+    Right {
+        privilege,
+        columns: &[],
+    }
+}
+
+const fn select(columns: &'static [&'static str]) -> Right {
+    Right {
+        privilege: Privilege::Select,
+        columns,
+    }
+}
+
+const fn update(columns: &'static [&'static str]) -> Right {
+    Right {
+        privilege: Privilege::Update,
+        columns,
+    }
+}
+
+/// What opens and closes the ledger's days in its owner's name: the sweeper's.
+pub(super) const FUNCTIONS: [&str; 5] = [
+    "ledger_open_day(text, uuid, uuid)",
+    "ledger_seal_day(text)",
+    "ledger_carry_forward(text, date)",
+    "ledger_detach_day(text)",
+    "ledger_keep_detached(text)",
+];
+
+/// Where the ledger's days stand; whether an account has a number and an address at all.
+const CLOSED_DAYS: Rights = ("closed_days", &[SELECT]);
+/// Its own row: alive, and how.
+const PROCESSES: Rights = ("processes", &[SELECT, INSERT, UPDATE, DELETE]);
+const PAUSED_QUEUES: Rights = ("paused_queues", &[SELECT]);
+/// Written, published, removed.
+const OUTBOX: Rights = ("outbox", &[SELECT, INSERT, DELETE]);
+/// Recorded with what caused them, and not looked at again.
+const NOTICES: Rights = ("notices", &[select(&["notification_id"]), INSERT]);
+/// Appended to by everybody who moves credits, changed by nobody.
+const LEDGER: Rights = ("ledger", &[SELECT, INSERT]);
+/// By the trigger of `topups`.
+const TOPUP_STEPS: Rights = ("topup_steps", &[INSERT]);
+/// The line that all processes share, and its breaker.
+const GATEWAY_LINES: Rights = ("gateway_lines", &[SELECT, INSERT, UPDATE]);
+/// What a credited, debited or disabled wallet gets.
+const WALLETS_SETTLED: Rights = (
+    "wallets",
+    &[
+        SELECT,
+        update(&[
+            "balance_milli",
+            "held_milli",
+            "open_topup_id",
+            "consecutive_failures",
+            "auto_enabled",
+            "auto_disabled_reason",
+            "auto_disabled_at",
+        ]),
+    ],
+);
+
+const SMS_SENT: &[Rights] = &[
+    (
+        "accounts",
+        &[select(&["account_id", "currency", "mobile", "email"])],
+    ),
+    (
+        "wallets",
+        &[SELECT, update(&["balance_milli", "held_milli", "open_topup_id"])],
+    ),
+    ("holds", &[SELECT, update(&["used_milli"])]),
+    ("price_tiers", &[SELECT]),
+    ("topups", &[INSERT]),
+    TOPUP_STEPS,
+    LEDGER,
+    CLOSED_DAYS,
+    NOTICES,
+    OUTBOX,
+    PROCESSES,
+    PAUSED_QUEUES,
+];
+
+const TOPUP_REQUESTED: &[Rights] = &[
+    ("accounts", &[SELECT]),
+    WALLETS_SETTLED,
+    (
+        "cards",
+        &[select(&["account_id", "card_id", "authorization_code", "email"])],
+    ),
+    ("topups", &[SELECT, UPDATE]),
+    TOPUP_STEPS,
+    ("card_spacing", &[SELECT, INSERT, UPDATE]),
+    ("payments", &[SELECT, INSERT, UPDATE]),
+    ("payment_calls", &[SELECT, INSERT]),
+    LEDGER,
+    CLOSED_DAYS,
+    GATEWAY_LINES,
+    NOTICES,
+    OUTBOX,
+    PROCESSES,
+    PAUSED_QUEUES,
+];
+
+const PAYMENT_RESULTS: &[Rights] = &[
+    ("accounts", &[SELECT]),
+    WALLETS_SETTLED,
+    (
+        "cards",
+        &[
+            SELECT,
+            INSERT,
+            update(&[
+                "authorization_code",
+                "email",
+                "brand",
+                "last4",
+                "exp_month",
+                "exp_year",
+            ]),
+        ],
+    ),
+    ("topups", &[SELECT, UPDATE]),
+    TOPUP_STEPS,
+    ("card_spacing", &[SELECT, INSERT, UPDATE]),
+    ("payments", &[SELECT, UPDATE]),
+    ("purchases", &[SELECT]),
+    ("reversals", &[SELECT, INSERT, UPDATE]),
+    LEDGER,
+    CLOSED_DAYS,
+    NOTICES,
+    OUTBOX,
+    PROCESSES,
+    PAUSED_QUEUES,
+];
+
+const NOTIFICATIONS: &[Rights] = &[
+    (
+        "accounts",
+        &[select(&["account_id", "mobile", "email", "language", "currency"])],
+    ),
+    ("notices", &[SELECT, update(&["state", "detail", "ended_at"])]),
+    PROCESSES,
+    PAUSED_QUEUES,
+];
+
+const SWEEPER: &[Rights] = &[
+    ("accounts", &[SELECT]),
+    ("wallets", &[SELECT, update(&["held_milli"])]),
+    ("holds", &[SELECT, update(&["state", "ended_at"])]),
+    (
+        "cards",
+        &[select(&[
+            "account_id",
+            "card_id",
+            "authorization_code",
+            "last4",
+            "exp_month",
+            "exp_year",
+        ])],
+    ),
+    ("topups", &[SELECT, UPDATE]),
+    TOPUP_STEPS,
+    ("card_spacing", &[SELECT]),
+    ("payments", &[SELECT, UPDATE]),
+    ("payment_calls", &[SELECT, INSERT]),
+    ("purchases", &[SELECT]),
+    ("reconciliations", &[SELECT, INSERT, UPDATE, DELETE]),
+    ("reconciliation_differences", &[SELECT, INSERT, DELETE]),
+    ("closed_days", &[SELECT, INSERT, update(&["detached_at"])]),
+    GATEWAY_LINES,
+    ("notices", &[SELECT, INSERT, update(&["called_at"])]),
+    OUTBOX,
+    PROCESSES,
+    PAUSED_QUEUES,
+];
+
+/// A person may look at everything, and change what `fleetctl` changes.
+const OPERATOR: &[Rights] = &[
+    ("accounts", &[SELECT, INSERT, UPDATE]),
+    ("wallets", &[SELECT, INSERT, UPDATE]),
+    ("cards", &[SELECT, INSERT, UPDATE]),
+    ("consents", &[SELECT, INSERT]),
+    ("price_tiers", &[SELECT, INSERT, UPDATE, DELETE]),
+    ("holds", &[SELECT]),
+    ("topups", &[SELECT]),
+    ("topup_steps", &[SELECT]),
+    ("card_spacing", &[SELECT]),
+    ("payments", &[SELECT]),
+    ("payment_calls", &[SELECT]),
+    ("purchases", &[SELECT]),
+    ("payments_buy", &[SELECT]),
+    ("reversals", &[SELECT]),
+    ("reconciliations", &[SELECT, INSERT, UPDATE, DELETE]),
+    ("reconciliation_differences", &[SELECT, INSERT, DELETE]),
+    ("closed_days", &[SELECT]),
+    ("carried_forward", &[SELECT]),
+    LEDGER,
+    GATEWAY_LINES,
+    ("notices", &[SELECT, INSERT]),
+    OUTBOX,
+    ("paused_queues", &[SELECT, INSERT, UPDATE, DELETE]),
+    ("processes", &[SELECT]),
+    ("operator_acts", &[SELECT, INSERT]),
+    ("operator_acts_messages", &[SELECT, INSERT]),
+    ("refinery_schema_history", &[SELECT]),
+];
+
+/// What a role may do, table by table.
+pub(super) const fn tables(role: Role) -> &'static [Rights] {
+    match role {
+        // What it owns it needs no leave for.
+        Role::Owner => &[],
+        Role::SmsSent => SMS_SENT,
+        Role::TopupRequested => TOPUP_REQUESTED,
+        Role::PaymentResults => PAYMENT_RESULTS,
+        Role::Notifications => NOTIFICATIONS,
+        Role::Sweeper => SWEEPER,
+        Role::Operator => OPERATOR,
+    }
+}
