@@ -23,6 +23,9 @@ pub struct Outgoing {
     pub(crate) traceparent: Option<String>,
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) attempts: u32,
+    /// It was delivered, and is put back for later: always through the delays, should its moment come meanwhile. So
+    /// who puts back needs no leave for the default exchange, from which every queue is reached.
+    pub(crate) is_put_back: bool,
     pub(crate) parked: Option<Parked>,
     pub(crate) content_type: Option<String>,
     pub(crate) timestamp_s: Option<u64>,
@@ -64,6 +67,7 @@ impl Outgoing {
             traceparent: None,
             not_before: None,
             attempts: 0,
+            is_put_back: false,
             parked: None,
             content_type: Some(JSON.to_owned()),
             timestamp_s: None,
@@ -99,10 +103,8 @@ impl Outgoing {
                 routing_key: self.queue.clone(),
             };
         }
-        delay::route(
-            &self.queue,
-            self.not_before.map_or(0, |at| delay::delay_s(now, at)),
-        )
+        let delay_s = self.not_before.map_or(0, |at| delay::delay_s(now, at));
+        delay::route(&self.queue, delay_s.max(u32::from(self.is_put_back)))
     }
 
     /// Everything but the body. What does not fit the protocol's short strings is left out: the body says it too.

@@ -2,11 +2,12 @@
 //!
 //! A queue or exchange that stands is declared as it stands; a message that nothing is bound for is published, and
 //! comes back; the head of a queue is looked at, and put back. What does not stand is left out: [`super::check`] names
-//! it. Left out, too: what one worker alone needs, where each has a user of its own.
+//! it. What has to be allowed stands in [`super::grants`]: of one user, or of one that is for the whole fleet.
 
 use super::admin::Admin;
 use super::connect::{BrokerError, within};
 use super::delay::{LEVELS, level_name};
+use super::grants::{DEFAULT_EXCHANGE, NOWHERE, User};
 use super::topology::{DEAD_EXCHANGE, Topology, declare_exchange, declare_queue};
 use lapin::options::{
     BasicGetOptions, BasicNackOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
@@ -19,8 +20,6 @@ use std::time::Duration;
 
 /// AMQP's reply code for what is not allowed.
 const ACCESS_REFUSED: u16 = 403;
-/// A routing key that nothing is bound for.
-const NOWHERE: &str = "fleetctl-doctor-publishes-this-to-nobody";
 
 /// What is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,14 +44,16 @@ impl Permission {
     }
 }
 
-/// Tries everything that a user of the whole fleet has to be allowed; `declares`: whether declaring is among it.
-/// Returns the names that are not open to it, by what is not; the default exchange is `amq.default`.
+/// Tries everything that `user` has to be allowed, or with `None` a user of the whole fleet; `declares`: whether
+/// declaring is among it. Returns the names that are not open to it, by what is not; the default exchange is
+/// `amq.default`.
 ///
 /// # Errors
 /// The connection broke, or the broker did not answer in time.
 pub async fn missing(
     admin: &Admin,
     declares: bool,
+    user: Option<User>,
 ) -> Result<BTreeMap<Permission, Vec<String>>, BrokerError> {
     let mut trials = Trials {
         admin,
@@ -62,9 +63,11 @@ pub async fn missing(
     let Topology {
         exchanges, queues, ..
     } = Topology::fleet();
+    let read = user.map(User::reads);
     for queue in &queues {
         let name = queue.name.as_str();
-        if !trials.queue_stands(name).await? {
+        let reads = read.as_ref().is_none_or(|read| read.contains(&queue.name));
+        if !(declares || reads) || !trials.queue_stands(name).await? {
             continue;
         }
         if declares {
@@ -74,9 +77,11 @@ pub async fn missing(
                 })
                 .await?;
         }
-        trials
-            .attempt(Permission::Read, name, async |channel| look(channel, name).await)
-            .await?;
+        if reads {
+            trials
+                .attempt(Permission::Read, name, async |channel| look(channel, name).await)
+                .await?;
+        }
     }
     for exchange in &exchanges {
         let name = exchange.name.as_str();
@@ -88,22 +93,31 @@ pub async fn missing(
                 .await?;
         }
     }
-    trials
-        .attempt(Permission::Write, "amq.default", async |channel| {
-            publish(channel, "").await
-        })
-        .await?;
-    let levels = (0..LEVELS).map(level_name);
-    for name in levels.chain([DEAD_EXCHANGE.to_owned()]) {
-        if trials.exchange_stands(&name).await? {
+    let written = user.map(User::writes);
+    for name in tried_by_publishing() {
+        if written.as_ref().is_some_and(|written| !written.contains(&name)) {
+            continue;
+        }
+        let exchange = if name == DEFAULT_EXCHANGE {
+            ""
+        } else {
+            name.as_str()
+        };
+        if exchange.is_empty() || trials.exchange_stands(exchange).await? {
             trials
                 .attempt(Permission::Write, &name, async |channel| {
-                    publish(channel, &name).await
+                    publish(channel, exchange).await
                 })
                 .await?;
         }
     }
     Ok(trials.missing)
+}
+
+/// The exchanges that give back what nothing is bound for; the others keep it.
+fn tried_by_publishing() -> impl Iterator<Item = String> {
+    let named = [DEFAULT_EXCHANGE, DEAD_EXCHANGE].map(str::to_owned);
+    named.into_iter().chain((0..LEVELS).map(level_name))
 }
 
 struct Trials<'a> {

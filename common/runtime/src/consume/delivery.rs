@@ -93,6 +93,7 @@ impl Received {
     pub(super) fn again(&self, queue: &str, attempts: u32, not_before: Timestamp) -> Outgoing {
         Outgoing {
             attempts,
+            is_put_back: true,
             not_before: Some(not_before),
             ..self.copy(queue)
         }

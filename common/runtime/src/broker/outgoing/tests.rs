@@ -120,3 +120,21 @@ fn what_does_not_fit_the_protocol_is_left_out() {
     let properties = huge.properties("w", at(0));
     assert!(properties.message_id().is_none() && properties.kind().is_none());
 }
+
+#[test]
+fn what_is_put_back_goes_through_the_delays_even_where_its_moment_has_come() {
+    let due = Outgoing::new("notifications".to_owned(), None, None, Vec::new())
+        .not_before(Some(Timestamp::UNIX_EPOCH));
+    let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(5);
+    assert_eq!(due.route(now).exchange, "");
+    let back = Outgoing {
+        is_put_back: true,
+        ..due
+    };
+    assert_eq!(back.route(now).exchange, "delay.v1.00");
+    assert_eq!(
+        back.route(Timestamp::UNIX_EPOCH - jiff::SignedDuration::from_secs(4))
+            .exchange,
+        "delay.v1.02"
+    );
+}
