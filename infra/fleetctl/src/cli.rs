@@ -4,12 +4,15 @@
 //! rules know.
 
 mod dead;
+mod grants;
 mod help;
 mod running;
 
 pub(crate) use dead::{
     DeadCommand, DeadFilter, DeadShowArgs, DiscardArgs, HistoryArgs, RedriveArgs, Which, dead_queues,
 };
+
+pub(crate) use grants::{BrokerGrantsArgs, DatabaseGrantsArgs, GrantsCommand, Half, Passwords};
 
 use crate::topup::settle::Target;
 use clap::{ArgGroup, Args, Parser, Subcommand};
@@ -54,6 +57,9 @@ pub(crate) enum Command {
     /// Declare the broker's exchanges and queues, or check what stands there
     #[command(subcommand)]
     Topology(TopologyCommand),
+    /// Print who may do what, for the broker or the database to take in: a user or a role for each process
+    #[command(subcommand)]
+    Grants(GrantsCommand),
     /// Add accounts from a file, or change them: one JSON object a line, mains before their subs
     #[command(after_help = IMPORT_HELP)]
     Import(FileArg),

@@ -14,6 +14,7 @@ mod dead;
 mod doctor;
 mod fields;
 mod fleet;
+mod grants;
 mod health;
 mod import;
 mod lines;
@@ -69,6 +70,9 @@ fn start(command: &Command) -> anyhow::Result<Report> {
     if let Command::Man(args) = command {
         return manual::pages(args);
     }
+    if let Command::Grants(command) = command {
+        return grants::run(command);
+    }
     let fleet = Fleet::load()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
@@ -84,6 +88,7 @@ async fn run(fleet: &Fleet, command: &Command) -> anyhow::Result<Report> {
     match command {
         Command::Migrate => migrate::run(fleet).await,
         Command::Topology(command) => topology::run(fleet, *command).await,
+        Command::Grants(command) => grants::run(command),
         Command::Import(args) => import::run(fleet, &args.file).await,
         Command::Prices(args) => prices::run(fleet, &args.file).await,
         Command::Publish(args) => publish::run(fleet, args).await,

@@ -3,6 +3,7 @@
 use super::{Part, said};
 use crate::chain;
 use crate::fleet::Fleet;
+use topup_runtime::broker::grants::User;
 use topup_runtime::broker::management::{About, about};
 use topup_runtime::broker::permissions::{Permission, missing};
 use topup_runtime::broker::{BrokerError, check};
@@ -73,7 +74,10 @@ async fn management(amqp: &Amqp, part: &mut Part<'_>) -> Option<About> {
 async fn permissions(fleet: &Fleet, amqp: &Amqp, part: &mut Part<'_>) -> anyhow::Result<()> {
     let admin = fleet.broker().await?;
     let user = amqp.address().map(|address| address.user().to_owned())?;
-    let missing = match missing(&admin, amqp.declare).await {
+    // A user by one of the fleet's names is for that alone; any other is for the whole fleet.
+    let known = User::of_name(&user);
+    let declares = amqp.declare || known == Some(User::Operator);
+    let missing = match missing(&admin, declares, known).await {
         Ok(missing) => missing,
         Err(error @ (BrokerError::Failed { .. } | BrokerError::TimedOut { .. })) => {
             part.warning(

@@ -1,7 +1,7 @@
 //! The database: its version, the settings that promises rest on, the schema, what the role may do.
 
 use super::{Part, said};
-use topup_store::{Server, Store};
+use topup_store::{Role, Server, Store};
 
 /// The oldest version that the schema's statements are written for.
 const VERSION_NUM_MIN: i32 = 150_000;
@@ -21,6 +21,10 @@ pub(super) async fn examine(store: &Store, part: &mut Part<'_>) -> Option<Server
     };
     part.looked_at(format!("PostgreSQL {}, as {}", server.version, server.role));
     judge(&server, part);
+    match Role::of_name(&server.role) {
+        Some(role) => rights(store, role, &server.role, part).await,
+        None => whole(&server, part),
+    }
     match store.unapplied_migrations().await {
         Ok(missing) if missing.is_empty() => {}
         Ok(missing) => part.error(
@@ -79,6 +83,10 @@ fn judge(server: &Server, part: &mut Part<'_>) {
             "set default_transaction_isolation to 'read committed', for this role and this database",
         );
     }
+}
+
+/// A role that is for the whole fleet.
+fn whole(server: &Server, part: &mut Part<'_>) {
     if !server.closed_tables.is_empty() {
         part.error(
             format!(
@@ -89,5 +97,23 @@ fn judge(server: &Server, part: &mut Part<'_>) {
             "whatever needs them waits",
             format!("GRANT SELECT, INSERT, UPDATE, DELETE ON them TO {}", server.role),
         );
+    }
+}
+
+/// A role by one of the fleet's names is for that alone.
+async fn rights(store: &Store, role: Role, name: &str, part: &mut Part<'_>) {
+    let mend = "`fleetctl grants database --part rights`, played as the schema's owner, after every `fleetctl migrate`";
+    match store.missing_rights(role).await {
+        Ok(missing) if missing.is_empty() => {}
+        Ok(missing) => part.error(
+            format!("the role {name} lacks {}", missing.join(", ")),
+            "whatever needs them waits",
+            mend,
+        ),
+        Err(error) => part.error(
+            format!("what the role {name} may do can't be asked: {}", said(&error)),
+            "a table or function of this version is missing",
+            mend,
+        ),
     }
 }
