@@ -1,11 +1,14 @@
 //! What can be wrong with a set-up, each really broken, and each found with its reason and its remedy.
 
+use std::path::Path;
+use std::process::Stdio;
+
 use anyhow::{Context as _, Result, ensure};
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
 use serde_json::{Value, json};
 use topup_stack::Space;
-use topup_tests::{Broker, eventually, migrated_space, run};
+use topup_tests::{Broker, command, eventually, migrated_space, run};
 
 use crate::clock::clock_library;
 
@@ -109,6 +112,31 @@ async fn break_database(space: &Space) -> Result<()> {
         .context("breaking the database")
 }
 
+/// A worker's clock, while this machine's, the broker's and the database's are right.
+async fn a_clock_that_is_wrong_is_found(space: &Space, library: &Path) -> Result<()> {
+    let settings = [
+        ("TOPUP__AMQP__URL", space.amqp_url()),
+        ("TOPUP__AMQP__MANAGEMENT_URL", space.management_url()),
+        ("TOPUP__DATABASE__URL", space.database_url()),
+        ("LD_PRELOAD", library.to_str().context("a path")?),
+        ("CLOCK_AHEAD_S", "-10"),
+    ];
+    let mut worker = tokio::process::Command::from(command("sms-sent", &settings).await?);
+    let worker = worker
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    let named = format!("sms-sent#{}", worker.id().context("it has ended")?);
+    let visit = eventually("a worker that has compared its clock", async || {
+        let visit = visit(&settings[..3]).await?;
+        Ok(visit.document.to_string().contains(&named).then_some(visit))
+    })
+    .await?;
+    visit.finds("clocks", &[&named, "s behind the database's"]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn each_thing_that_is_wrong_with_a_set_up_is_found_with_its_remedy() -> Result<()> {
     let space = migrated_space().await?;
@@ -132,9 +160,10 @@ async fn each_thing_that_is_wrong_with_a_set_up_is_found_with_its_remedy() -> Re
             .contains("no sweeper says that it is alive")
     );
 
+    let library = clock_library(space.stack()).await?;
+    a_clock_that_is_wrong_is_found(&space, &library).await?;
     break_broker(&space).await?;
     break_database(&space).await?;
-    let library = clock_library(space.stack()).await?;
     let (_, address) = space.amqp_url().rsplit_once('@').context("an address")?;
     let half_allowed = format!("amqp://{USER}:{PASSWORD}@{address}");
     let broken = [

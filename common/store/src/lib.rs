@@ -87,7 +87,7 @@ pub use migrate::MigrationWait;
 pub use outbox::OutboxMessage;
 pub use partitions::LEDGER_DAYS_AHEAD;
 pub use pauses::QueuePause;
-pub use pool::{Connections, Store, StoreOptions};
+pub use pool::{ClocksCompared, Connections, Store, StoreOptions};
 pub use processes::{ProcessReport, ProcessRow, ProcessState};
 pub use purchases::{Begun, NewPurchase, PageIntent, PurchaseRefusal};
 pub use reconcile::{ReconciledDifference, Reconciliation};

@@ -3,7 +3,7 @@
 use crate::StoreError;
 use crate::client::Client;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -71,6 +71,32 @@ impl std::fmt::Debug for Store {
         f.debug_struct("Store")
             .field("pool", &self.pool.status())
             .finish()
+    }
+}
+
+/// One look at two clocks: the database said `theirs` at some moment between `asked` and `answered` of our own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClocksCompared {
+    /// Before the question, by our own.
+    pub asked: Timestamp,
+    /// The answer.
+    pub theirs: Timestamp,
+    /// Behind the answer, by our own.
+    pub answered: Timestamp,
+}
+
+impl ClocksCompared {
+    /// How long the question took: what the comparison may be wrong by, at most, is half of it.
+    #[must_use]
+    pub fn took(&self) -> SignedDuration {
+        self.answered.duration_since(self.asked)
+    }
+
+    /// How far the database's clock is ahead of ours.
+    #[must_use]
+    pub fn ahead(&self) -> SignedDuration {
+        let middle = self.asked.checked_add(self.took() / 2).unwrap_or(self.asked);
+        self.theirs.duration_since(middle)
     }
 }
 
@@ -161,6 +187,24 @@ impl Store {
             .query_one("SELECT clock_timestamp()", &[])
             .await?
             .get(0))
+    }
+
+    /// Compares this machine's clock with the database's. Only the question itself lies between the two looks at our
+    /// own: neither connecting nor preparing it, which take long and most of it on one way.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn compare_clocks(&self) -> Result<ClocksCompared, StoreError> {
+        let client = self.client().await?;
+        let question = client.prepare_cached("SELECT clock_timestamp()").await?;
+        let asked = Timestamp::now();
+        let theirs = client.query_one(&question, &[]).await?.try_get(0)?;
+        let answered = Timestamp::now();
+        Ok(ClocksCompared {
+            asked,
+            theirs,
+            answered,
+        })
     }
 
     /// How the pool stands, for metrics.

@@ -81,6 +81,8 @@ pub struct ProcessReport<'a> {
     pub handled: u64,
     /// Messages a second, lately.
     pub per_s: f32,
+    /// How far its own clock is ahead of the database's; `None`: not compared yet.
+    pub clock_ahead: Option<SignedDuration>,
     /// The queue that it takes from.
     pub queue: Option<&'a str>,
 }
@@ -112,6 +114,8 @@ pub struct ProcessRow {
     pub handled: i64,
     /// Messages a second, lately.
     pub per_s: f32,
+    /// How far its own clock was ahead of the database's; `None`: it did not say.
+    pub clock_ahead: Option<SignedDuration>,
 }
 
 impl Store {
@@ -129,6 +133,9 @@ impl Store {
         let up_us = microseconds(report.up);
         let pid = i32::try_from(report.pid).unwrap_or(i32::MAX);
         let handled = i64::try_from(report.handled).unwrap_or(i64::MAX);
+        let clock_ahead_ms = report
+            .clock_ahead
+            .map(|ahead| i64::try_from(ahead.as_millis()).unwrap_or(i64::MAX));
         let answer = client
             .query_opt(
                 &statement,
@@ -143,6 +150,7 @@ impl Store {
                     &report.why,
                     &handled,
                     &report.per_s,
+                    &clock_ahead_ms,
                     &report.queue,
                 ],
             )
@@ -174,7 +182,7 @@ impl Store {
         let rows = client
             .query(
                 "SELECT process_id, name, version, host, pid, started_at, seen_at, state, why, handled, per_s,
-                        extract(epoch FROM clock_timestamp() - seen_at)::float8 AS silent_s
+                        clock_ahead_ms, extract(epoch FROM clock_timestamp() - seen_at)::float8 AS silent_s
                    FROM processes
                   ORDER BY name, started_at, process_id",
                 &[],
@@ -212,5 +220,8 @@ fn read(row: &Row) -> Result<ProcessRow, StoreError> {
         why: row.try_get("why")?,
         handled: row.try_get("handled")?,
         per_s: row.try_get("per_s")?,
+        clock_ahead: row
+            .try_get::<_, Option<i64>>("clock_ahead_ms")?
+            .map(SignedDuration::from_millis),
     })
 }

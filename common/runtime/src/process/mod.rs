@@ -159,6 +159,7 @@ where
         name,
         store: store.clone(),
         health: frame.health.clone(),
+        clock: frame.clock.clone(),
         shutdown: frame.shutdown.clone(),
     });
     let process = Process {

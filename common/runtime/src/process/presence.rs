@@ -5,7 +5,7 @@
 //! worker that is started while its queue is paused takes no message at all; without the database it could deal with
 //! none anyway.
 
-use super::Shutdown;
+use super::{Clock, Shutdown};
 use crate::broker::host_name;
 use crate::broker::topology::WORK_QUEUES;
 use crate::consume::chain;
@@ -128,6 +128,7 @@ pub(super) struct Present {
     pub(super) name: &'static str,
     pub(super) store: Store,
     pub(super) health: Health,
+    pub(super) clock: Clock,
     pub(super) shutdown: Shutdown,
 }
 
@@ -220,6 +221,7 @@ impl Teller {
             why: (!why.is_empty()).then_some(why.as_str()),
             handled,
             per_s,
+            clock_ahead: self.of.clock.own_is_ahead(),
             queue: self.queue,
         };
         let answer = timeout(TELL_TIMEOUT, self.of.store.report_process(&report)).await;

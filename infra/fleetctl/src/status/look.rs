@@ -70,6 +70,8 @@ pub(crate) struct WorkerStatus {
     pub(super) started_at: Timestamp,
     pub(super) handled: i64,
     pub(super) per_s: f32,
+    /// Of the database's; `null`: not known.
+    pub(super) clock_ahead_s: Option<f64>,
 }
 
 /// What waits in the database.
@@ -226,6 +228,7 @@ impl WorkerStatus {
             started_at: row.started_at,
             handled: row.handled,
             per_s: if alive { row.per_s } else { 0.0 },
+            clock_ahead_s: row.clock_ahead.map(|ahead| ahead.as_secs_f64()),
         }
     }
 }
