@@ -23,6 +23,7 @@ pub use harness::noon::{today_in, where_it_is_noon};
 pub use harness::older::programs_of;
 pub use harness::options::AppOptions;
 pub use harness::outside::{Capture, Charge, Mail, Outside, Sms, WebhookTry};
+pub use harness::own_users::OwnUsers;
 pub use harness::patience::{PATIENCE, eventually};
 pub use harness::payments::CardPayment;
 pub use harness::prices::{Price, sample_prices};

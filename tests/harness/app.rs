@@ -17,6 +17,7 @@ use super::broker::Broker;
 use super::events::Event;
 use super::options::AppOptions;
 use super::outside::Outside;
+use super::own_users::OwnUsers;
 use super::patience::eventually;
 use super::prices::Price;
 use super::rows::{Busy, Rows, TopupRow};
@@ -45,6 +46,7 @@ pub struct App {
     busy: Busy,
     queues: Vec<&'static str>,
     wires: Option<Arc<Wires>>,
+    own_users: Option<OwnUsers>,
     _leave: SemaphorePermit<'static>,
 }
 
@@ -55,7 +57,11 @@ impl App {
     /// Something did not start; the error holds the end of the log concerned.
     pub async fn start(options: AppOptions) -> Result<Self> {
         let leave = shared::leave_to_run(options.is_alone).await?;
-        let space = shared::migrated_space().await?;
+        let space = match options.has_own_users {
+            // Its tables are their owner's, not everybody's.
+            true => shared::fresh_space().await?,
+            false => shared::migrated_space().await?,
+        };
         Self::start_in(space, options, leave).await
     }
 
@@ -91,6 +97,13 @@ impl App {
         if let Some(wires) = &wires {
             options.fleet.env.extend(wires.settings(&space));
         }
+        let own_users = match options.has_own_users {
+            true => Some(OwnUsers::make(&space, &options.fleet.env).await?),
+            false => None,
+        };
+        if let Some(own) = &own_users {
+            options.fleet.own_env = own.settings(&space)?;
+        }
         let fleet = Fleet::start(&space, options.fleet).await?;
         if let Some(wires) = &wires {
             wires.lead_gateway_to(&fleet.sandbox_url())?;
@@ -103,6 +116,7 @@ impl App {
             busy,
             queues,
             wires,
+            own_users,
             _leave: leave,
         };
         if !options.prices.is_empty() {
@@ -117,6 +131,16 @@ impl App {
     /// It is not ([`AppOptions::behind_wires`]).
     pub fn wires(&self) -> Result<&Arc<Wires>> {
         self.wires.as_ref().context("this fleet is not behind wires")
+    }
+
+    /// The users and roles of its processes.
+    ///
+    /// # Errors
+    /// They have none of their own ([`AppOptions::own_users`]).
+    pub fn own_users(&self) -> Result<&OwnUsers> {
+        self.own_users
+            .as_ref()
+            .context("this fleet's processes have no users of their own")
     }
 
     /// Makes the test's own connections anew, after the servers were away; to whichever node of the broker serves.
@@ -352,11 +376,20 @@ impl App {
         self.audit_is_clean().await?;
         let space = self.space().clone();
         let Self {
-            fleet, broker, rows, ..
+            fleet,
+            broker,
+            rows,
+            own_users,
+            ..
         } = self;
         fleet.stop().await?;
         drop((broker, rows));
-        space.remove().await
+        let stack = space.stack().clone();
+        space.remove().await?;
+        match own_users {
+            Some(own) => own.remove(&stack).await,
+            None => Ok(()),
+        }
     }
 
     /// A file of JSON lines, in the stack's own directory.

@@ -12,6 +12,7 @@ pub(crate) mod noon;
 pub(crate) mod older;
 pub(crate) mod options;
 pub(crate) mod outside;
+pub(crate) mod own_users;
 pub(crate) mod patience;
 pub(crate) mod payments;
 pub(crate) mod prices;

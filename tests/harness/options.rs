@@ -13,6 +13,7 @@ pub struct AppOptions {
     pub(super) prices: Vec<Price>,
     pub(super) is_alone: bool,
     pub(super) is_behind_wires: bool,
+    pub(super) has_own_users: bool,
 }
 
 impl AppOptions {
@@ -27,6 +28,7 @@ impl AppOptions {
             prices: sample_prices(),
             is_alone: false,
             is_behind_wires: false,
+            has_own_users: false,
         }
     }
 
@@ -72,6 +74,14 @@ impl AppOptions {
     #[must_use]
     pub fn behind_wires(mut self) -> Self {
         self.is_behind_wires = true;
+        self
+    }
+
+    /// Every process, and the operator's command, has a user of the broker and a role in the database of its own, as
+    /// `fleetctl grants` makes them ([`App::own_users`](super::app::App::own_users)).
+    #[must_use]
+    pub fn own_users(mut self) -> Self {
+        self.has_own_users = true;
         self
     }
 

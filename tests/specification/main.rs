@@ -60,6 +60,7 @@ mod doctor;
 mod metrics;
 mod operators;
 mod pausing;
+mod privileges;
 mod processes;
 mod readme;
 mod secrets;

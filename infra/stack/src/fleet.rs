@@ -43,6 +43,8 @@ const FLEETCTL_TIMEOUT: Duration = Duration::from_secs(300);
 pub struct FleetOptions {
     /// Settings (`TOPUP__…`) beside the addresses; they win over everything else.
     pub env: BTreeMap<String, String>,
+    /// Settings of one program alone (`sms-sent`, `fleetctl`), which win over all others: a user of its own, for one.
+    pub own_env: BTreeMap<&'static str, BTreeMap<String, String>>,
     /// How many of a worker to run, where that is not one (none is possible).
     pub counts: BTreeMap<&'static str, usize>,
     /// Whether this process's own `TOPUP__…` variables win over the defaults: right for a person's fleet,
@@ -62,6 +64,7 @@ pub struct FleetOptions {
 pub struct Fleet {
     space: Space,
     env: BTreeMap<String, String>,
+    own_env: BTreeMap<&'static str, BTreeMap<String, String>>,
     logs: PathBuf,
     sandbox: Process,
     workers: Vec<Process>,
@@ -127,6 +130,7 @@ impl Fleet {
         Ok(Self {
             space: space.clone(),
             env,
+            own_env: options.own_env.clone(),
             logs,
             sandbox,
             workers: Vec::new(),
@@ -300,7 +304,7 @@ impl Fleet {
     /// # Errors
     /// It did not start or did not end in time.
     pub async fn fleetctl_output(&self, arguments: &[&str]) -> Result<Output> {
-        let program = command(self.programs.as_deref(), FLEETCTL, &self.env)?;
+        let program = command(self.programs.as_deref(), FLEETCTL, &self.env_of(FLEETCTL))?;
         let mut command = tokio::process::Command::from(program);
         let output = command
             .args(arguments)
@@ -335,12 +339,22 @@ impl Fleet {
         result.and(sandbox)
     }
 
+    /// One program's settings, as environment variables.
+    #[must_use]
+    pub fn env_of(&self, program: &str) -> BTreeMap<String, String> {
+        let mut env = self.env.clone();
+        if let Some(own) = self.own_env.get(program) {
+            override_with(&mut env, own.clone());
+        }
+        env
+    }
+
     fn launch(&self, name: String, label: String) -> Launch {
         Launch {
+            env: self.env_of(&name),
             name,
             label,
             arguments: Vec::new(),
-            env: self.env.clone(),
             logs: self.logs.clone(),
             programs: self.programs.clone(),
         }
@@ -374,6 +388,14 @@ pub(crate) fn callers_settings() -> impl Iterator<Item = (String, String)> {
     env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| name.starts_with(SETTINGS_PREFIX))
+}
+
+/// Puts settings in the place of others. A secret given by file takes the place of one that is given as it is.
+fn override_with(settings: &mut BTreeMap<String, String>, own: impl IntoIterator<Item = (String, String)>) {
+    for (name, value) in own {
+        settings.remove(name.strip_suffix("_FILE").unwrap_or(&name));
+        settings.insert(name, value);
+    }
 }
 
 /// The payment gateway's key that the fleet will have: the sandbox wants the same, and signs webhooks with it.
@@ -427,11 +449,7 @@ fn settings(
         .map(|(name, value)| (format!("{SETTINGS_PREFIX}{name}"), value))
         .into();
     if options.callers_settings {
-        for (name, value) in callers_settings() {
-            // A secret given by file takes the place of the default one.
-            settings.remove(name.strip_suffix("_FILE").unwrap_or(&name));
-            settings.insert(name, value);
-        }
+        override_with(&mut settings, callers_settings());
     }
     settings.extend(options.env.clone());
     Ok(settings)
