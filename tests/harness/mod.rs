@@ -5,6 +5,7 @@ pub(crate) mod app;
 pub(crate) mod broker;
 pub(crate) mod charges;
 pub(crate) mod checker;
+pub(crate) mod collector;
 pub(crate) mod events;
 pub(crate) mod faults;
 pub(crate) mod library;

@@ -68,4 +68,4 @@ mod setting_up;
 mod status;
 mod story;
 mod terminal;
-mod trace;
+mod traces;

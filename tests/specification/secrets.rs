@@ -1,4 +1,5 @@
-//! Logs are read by many: no line of them, at whatever level, holds a secret, a card's token, a number or an address.
+//! Logs and traces are read by many: no line of a log, at whatever level, and no span holds a secret, a card's token, a
+//! number or an address.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +11,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::time::timeout;
 use topup_tests::{
-    App, AppOptions, PATIENCE, command, event, eventually, main_account, raw, run, sub_account, terminate,
+    App, AppOptions, Collector, PATIENCE, command, event, eventually, main_account, raw, run, sub_account,
+    terminate,
 };
 
 use crate::processes::each_line_says_whose_it_is;
@@ -212,8 +214,10 @@ async fn operators_ask(app: &App) -> Result<Vec<(String, Output)>> {
 }
 
 #[tokio::test]
-async fn no_line_of_any_log_holds_a_secret_a_token_a_number_or_an_address() -> Result<()> {
+async fn no_line_of_any_log_and_no_span_holds_a_secret_a_token_a_number_or_an_address() -> Result<()> {
+    let collector = Collector::start().await?;
     let options = AppOptions::whole()
+        .setting("TRACES__URL", collector.url())
         .setting("LOG__FILTER", TALKATIVE)
         .setting("PAYSTACK__SECRET_KEY", SECRET_KEY)
         .setting("PAYSTACK__TIMEOUT", "1s")
@@ -258,7 +262,16 @@ async fn no_line_of_any_log_holds_a_secret_a_token_a_number_or_an_address() -> R
     for (name, log) in &logs {
         needles.in_nothing_of(name, log)?;
     }
-    app.finish().await
+    app.finish().await?;
+    let spans = collector.spans();
+    for process in topup_stack::WORKERS {
+        let has_told = spans.iter().any(|span| span.process == process);
+        assert!(has_told, "no span of {process}");
+    }
+    for span in spans {
+        needles.in_nothing_of("a span", &format!("{span:?}"))?;
+    }
+    Ok(())
 }
 
 /// Addresses that are right, with nobody behind them; each has a password.

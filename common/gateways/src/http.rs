@@ -4,8 +4,9 @@
 //! is why nothing here tries again and nothing follows a redirect.
 
 use crate::SetupError;
+use crate::trace::Call;
 use crate::words;
-use reqwest::{Client, StatusCode, Url, header::HeaderMap};
+use reqwest::{Client, RequestBuilder, StatusCode, Url, header::HeaderMap};
 use std::net::IpAddr;
 use std::time::Duration;
 use topup_failpoints::{Point, reach};
@@ -123,21 +124,47 @@ pub(crate) fn client(party: &'static str, base: &Url, timeout: Duration) -> Resu
     })
 }
 
-/// Sends `request` once and reads the whole answer, up to [`ANSWER_MAX_BYTES`].
-pub(crate) async fn exchange(request: reqwest::RequestBuilder) -> Exchange {
-    exchange_up_to(request, ANSWER_MAX_BYTES).await
+/// Sends `request` once and reads the whole answer, up to [`ANSWER_MAX_BYTES`]. `route` is its path for a trace, with
+/// a name in braces for what differs from call to call.
+pub(crate) async fn exchange(request: RequestBuilder, route: &'static str) -> Exchange {
+    exchange_up_to(request, route, ANSWER_MAX_BYTES).await
 }
 
 /// The same for a charge, which a test can have its process killed in the middle of.
-pub(crate) async fn exchange_charge(request: reqwest::RequestBuilder) -> Exchange {
-    let sent = request.send().await;
-    reach(Point::ChargeSent);
-    read(sent, ANSWER_MAX_BYTES).await
+pub(crate) async fn exchange_charge(request: RequestBuilder, route: &'static str) -> Exchange {
+    traced(request, route, ANSWER_MAX_BYTES, || reach(Point::ChargeSent)).await
 }
 
 /// Sends `request` once and reads the whole answer, up to `max_bytes`.
-pub(crate) async fn exchange_up_to(request: reqwest::RequestBuilder, max_bytes: usize) -> Exchange {
-    read(request.send().await, max_bytes).await
+pub(crate) async fn exchange_up_to(
+    request: RequestBuilder,
+    route: &'static str,
+    max_bytes: usize,
+) -> Exchange {
+    traced(request, route, max_bytes, || {}).await
+}
+
+async fn traced(
+    request: RequestBuilder,
+    route: &'static str,
+    max_bytes: usize,
+    when_sent: impl FnOnce(),
+) -> Exchange {
+    let (client, request) = request.build_split();
+    let request = match request {
+        Ok(request) => request,
+        Err(e) => return Exchange::NotSent(words::chain(&e.without_url())),
+    };
+    let call = Call::http(request.method(), route, request.url());
+    let sent = client.execute(request).await;
+    when_sent();
+    let exchange = read(sent, max_bytes).await;
+    match &exchange {
+        Exchange::Answered(answer) => call.answered(answer.status.as_u16()),
+        Exchange::NotSent(_) => call.failed("not-sent"),
+        Exchange::Lost(_) => call.failed("lost"),
+    }
+    exchange
 }
 
 async fn read(sent: reqwest::Result<reqwest::Response>, max_bytes: usize) -> Exchange {

@@ -26,6 +26,7 @@
 
 mod gsm;
 mod http;
+mod trace;
 mod words;
 
 #[cfg(fuzzing)]

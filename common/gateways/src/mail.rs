@@ -9,6 +9,7 @@
 use crate::SetupError;
 use crate::http::without_credentials;
 use crate::sent::Sent;
+use crate::trace::Call;
 use crate::words;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
@@ -82,6 +83,7 @@ pub struct SmtpRelay {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     timeout: Duration,
+    url: Url,
 }
 
 impl SmtpRelay {
@@ -125,6 +127,7 @@ impl SmtpRelay {
             transport: builder.build(),
             from,
             timeout: settings.timeout,
+            url: without_secrets(url),
         })
     }
 
@@ -133,8 +136,9 @@ impl SmtpRelay {
             Ok(message) => message,
             Err(reason) => return Sent::Refused { reason },
         };
+        let call = Call::mail(&self.url);
         let handing_over = self.transport.send(message);
-        match tokio::time::timeout(self.timeout, handing_over).await {
+        let sent = match tokio::time::timeout(self.timeout, handing_over).await {
             Ok(Ok(response)) => Sent::Accepted {
                 provider_id: response
                     .message()
@@ -146,7 +150,13 @@ impl SmtpRelay {
                 reason: "the mail relay: no answer in time".to_owned(),
                 retry_after_s: None,
             },
+        };
+        match &sent {
+            Sent::Accepted { .. } => {}
+            Sent::Refused { .. } => call.failed("refused"),
+            Sent::Trouble { .. } => call.failed("trouble"),
         }
+        sent
     }
 
     /// The mail as it goes over the wire; the reason, where its recipient is no address.
@@ -179,6 +189,14 @@ impl SmtpRelay {
         }
         Ok(message)
     }
+}
+
+/// Where the relay is, and nothing else.
+fn without_secrets(mut url: Url) -> Url {
+    // Neither fails where there is a host, and without one nothing is said of it.
+    let _same = url.set_username("");
+    let _same = url.set_password(None);
+    url
 }
 
 /// How a connection is protected, as the URL says.

@@ -108,30 +108,30 @@ impl Paystack {
     pub(crate) async fn charge_authorization(&self, request: &ChargeRequest<'_>) -> Charged {
         let body = charge::Body::of(request);
         let call = self.call(Method::POST, "transaction/charge_authorization");
-        let exchange = http::exchange_charge(call.json(&body)).await;
+        let exchange = http::exchange_charge(call.json(&body), "/transaction/charge_authorization").await;
         charge::read(exchange, request, self.mode, Timestamp::now())
     }
 
     pub(crate) async fn verify(&self, reference: &Reference) -> Verified {
         let call = self.call(Method::GET, &format!("transaction/verify/{reference}"));
-        let exchange = http::exchange(call).await;
+        let exchange = http::exchange(call, "/transaction/verify/{reference}").await;
         verify::read(exchange, reference, self.mode, Timestamp::now())
     }
 
     pub(crate) async fn initialize(&self, request: &InitializeRequest<'_>) -> Initialized {
         let body = initialize::Body::of(request);
-        initialize::read(self.post("transaction/initialize", &body).await, request)
+        initialize::read(self.post("/transaction/initialize", &body).await, request)
     }
 
     pub(crate) async fn refund(&self, request: &RefundRequest<'_>) -> Refunded {
-        refund::read(self.post("refund", &refund::Body::of(request)).await)
+        refund::read(self.post("/refund", &refund::Body::of(request)).await)
     }
 
     pub(crate) async fn deactivate(&self, authorization_code: &SecretString) -> Deactivated {
         let body = refund::Withdrawal {
             authorization_code: authorization_code.expose_secret(),
         };
-        refund::read_withdrawal(self.post("customer/authorization/deactivate", &body).await)
+        refund::read_withdrawal(self.post("/customer/authorization/deactivate", &body).await)
     }
 
     pub(crate) async fn transactions(
@@ -143,7 +143,7 @@ impl Paystack {
         let call = self
             .call(Method::GET, "transaction")
             .query(&list::query(from, to, page));
-        let exchange = http::exchange_up_to(call, list::PAGE_MAX_BYTES).await;
+        let exchange = http::exchange_up_to(call, "/transaction", list::PAGE_MAX_BYTES).await;
         list::read(exchange, page, self.mode, Timestamp::now())
     }
 
@@ -152,13 +152,13 @@ impl Paystack {
         webhook::read(raw, signature, key, (gateway, self.mode), Timestamp::now())
     }
 
-    async fn post(&self, path: &str, body: &impl Serialize) -> Exchange {
-        http::exchange(self.call(Method::POST, path).json(body)).await
+    async fn post(&self, route: &'static str, body: &impl Serialize) -> Exchange {
+        http::exchange(self.call(Method::POST, route).json(body), route).await
     }
 
     fn call(&self, method: Method, path: &str) -> RequestBuilder {
         self.client
-            .request(method, http::join(&self.base, path))
+            .request(method, http::join(&self.base, path.trim_start_matches('/')))
             .bearer_auth(self.secret_key.expose_secret())
     }
 }

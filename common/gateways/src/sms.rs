@@ -125,7 +125,7 @@ impl RestSms {
             .post(self.send_url.clone())
             .header("AUTHORIZATION", self.api_key.expose_secret())
             .json(&body);
-        match http::exchange(call).await {
+        match http::exchange(call, "/sms/outgoing/send").await {
             Exchange::Answered(answer) => read(&answer),
             Exchange::NotSent(reason) => {
                 trouble(format!("the SMS provider can't be reached: {reason}"), None)

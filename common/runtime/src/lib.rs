@@ -11,7 +11,7 @@
 //! | [`consume`] | messages one by one or in batches; outcomes; retries; parking |
 //! | [`outbox`] | publishes rows right after their commit |
 //! | [`health`] | `/livez`, `/readyz`, `/metrics` |
-//! | [`telemetry`] | logs, spans, metrics and their names |
+//! | [`telemetry`] | logs, metrics, traces and their names |
 //!
 //! What always holds:
 //!
@@ -23,7 +23,7 @@
 //! * Everything is bounded: messages ahead, batches, publishes in flight, attempts, time-outs, reasons.
 //!
 //! Deliberately absent: business decisions (`topup-rules`), SQL (`topup-store`), the broker library's own recovery
-//! (sessions are supervised whole), waiting inside a handler (a delayed message does it), tracing export.
+//! (sessions are supervised whole), waiting inside a handler (a delayed message does it).
 
 pub mod broker;
 pub mod consume;
@@ -40,4 +40,4 @@ pub use consume::{BatchHandler, Failure, Handler, Meta, Outcome, ParkClass};
 pub use outbox::Outbox;
 pub use process::{Clock, Process, PublicProcess, Shutdown, run, run_public};
 pub use settings::{Mode, Settings, SettingsError};
-pub use telemetry::metrics;
+pub use telemetry::{metrics, traces};

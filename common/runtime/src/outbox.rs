@@ -5,7 +5,7 @@
 //! receiver recognises.
 
 use crate::broker::{Outgoing, Publisher};
-use crate::telemetry;
+use crate::telemetry::{self, traces};
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, FuturesUnordered};
 use std::sync::Arc;
@@ -59,6 +59,7 @@ impl Outbox {
 
     /// Takes the rows of a change that was just committed. Never waits: what does not fit is left to the sweeper.
     pub fn send(&self, rows: Vec<OutboxMessage>) {
+        traces::leads_to(&rows);
         let total = rows.len();
         let sender = self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut taken = 0;

@@ -15,7 +15,7 @@
 //! | the price list | `prices` |
 //! | notices: recorded, delivered | `notices`, `delivery` |
 //! | what is asked of the gateway again; the line to it; its list of a day | `inquiries`, `lines`, `reconcile` |
-//! | messages to publish; what is overdue | `outbox`, `sweep` |
+//! | messages to publish, and the trace that they bear; what is overdue | `outbox`, [`trace`], `sweep` |
 //! | what people did with dead letters and queues | `acts` |
 //! | queues that are paused, processes that are alive, the server | `pauses`, `processes`, `server` |
 //! | for people: top-ups, what waits, an account's story, the audit | `views`, `waiting`, `story`, `audit` |
@@ -64,6 +64,7 @@ mod settle;
 mod story;
 mod sweep;
 mod topups;
+pub mod trace;
 mod transaction;
 mod views;
 mod waiting;

@@ -1,7 +1,7 @@
 //! Messages that a committed change wants published.
 
 use crate::transaction::Tx;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, trace};
 use jiff::{SignedDuration, Timestamp};
 use topup_rules::ids::AccountId;
 use topup_rules::message::Message;
@@ -49,8 +49,9 @@ impl Draft {
         })
     }
 
+    /// Part of the trace of what caused it; behind the span at work, where that is part of it, too.
     pub(crate) fn traced(mut self, traceparent: Option<&str>) -> Self {
-        self.traceparent = traceparent.map(str::to_owned);
+        self.traceparent = trace::following(traceparent);
         self
     }
 

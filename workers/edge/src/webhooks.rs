@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 use topup_failpoints::{Point, reach};
 use topup_gateways::payment::{PaymentGateway, Webhook};
 use topup_rules::message::PaymentResult;
+use topup_runtime::traces::{self, Work};
 use topup_runtime::{Outgoing, metrics};
 use uuid::Uuid;
 
@@ -99,6 +100,21 @@ impl Outcome {
         }
     }
 
+    /// What went wrong here, for its span: a caller's mistake is none of ours.
+    const fn trouble(self) -> Option<&'static str> {
+        match self {
+            Self::Busy | Self::BrokerAway => Some(self.label()),
+            Self::Published
+            | Self::Ignored
+            | Self::Foreign
+            | Self::Malformed
+            | Self::Forged
+            | Self::NotListed
+            | Self::Slow
+            | Self::TooLarge => None,
+        }
+    }
+
     const fn status(self) -> StatusCode {
         match self {
             Self::Published | Self::Ignored | Self::Foreign => StatusCode::OK,
@@ -126,7 +142,11 @@ impl IntoResponse for Outcome {
 
 /// The path is named after the gateway that calls it.
 pub(crate) fn routes(gateway: &PaymentGateway) -> Router<Arc<Edge>> {
-    Router::new().route(&format!("/webhooks/{}", gateway.name()), post(webhook))
+    Router::new().route(&path(gateway), post(webhook))
+}
+
+fn path(gateway: &PaymentGateway) -> String {
+    format!("/webhooks/{}", gateway.name())
 }
 
 async fn webhook(
@@ -138,7 +158,10 @@ async fn webhook(
     let started = Instant::now();
     let mut body = body.into_data_stream();
     let caller = edge.senders.caller(peer, &headers);
-    let outcome = edge.take(caller, &headers, &mut body).await;
+    let work = Work::posted_to(&path(&edge.gateway));
+    let outcome = work.run(edge.take(caller, &headers, &mut body)).await;
+    work.answered(outcome.status().as_u16(), outcome.trouble());
+    drop(work);
     match outcome {
         // Read to its end, or given up already.
         Outcome::Published
@@ -205,6 +228,7 @@ impl Edge {
     async fn publish(&self, result: &PaymentResult) -> Outcome {
         let reference = result.reference.as_str();
         let status = result.status.as_str();
+        traces::about_payment(&result.reference);
         let message = match Outgoing::of(result) {
             Ok(message) => message.identified(message_id(result).to_string()),
             Err(error) => {

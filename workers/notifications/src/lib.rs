@@ -13,7 +13,7 @@ use topup_gateways::sent::Sent;
 use topup_gateways::texts::{Rendered, TextError, Texts};
 use topup_rules::message::{Channel, Notification, Template};
 use topup_rules::retry::{NextTry, RetryPolicy};
-use topup_runtime::{Failure, Handler, Meta, Outcome, ParkClass, Process, metrics};
+use topup_runtime::{Failure, Handler, Meta, Outcome, ParkClass, Process, metrics, traces};
 use topup_store::{NoticeRow, NoticeState, Store};
 
 /// Why the worker can't start: a setting, or a template that can't be compiled.
@@ -121,6 +121,7 @@ impl Handler for NotificationsHandler {
     type Message = Notification;
 
     async fn handle(&self, message: &Notification, meta: &Meta) -> Result<Outcome, Failure> {
+        traces::about_account(message.account_id);
         let Some(notice) = self
             .store
             .notice_to_send(message.account_id, message.notification_id)

@@ -9,7 +9,7 @@ use topup_failpoints::{Point, reach};
 use topup_rules::message::PaymentResult;
 use topup_rules::money::Money;
 use topup_rules::topup::PaymentState;
-use topup_runtime::{Failure, Handler, Meta, Outbox, Outcome, ParkClass, Process, metrics};
+use topup_runtime::{Failure, Handler, Meta, Outbox, Outcome, ParkClass, Process, metrics, traces};
 use topup_store::{OutboxMessage, Settled, SettlementPolicy, Store};
 
 /// The worker's name, and its queue's.
@@ -49,6 +49,7 @@ impl Handler for PaymentResultsHandler {
     type Message = PaymentResult;
 
     async fn handle(&self, result: &PaymentResult, _meta: &Meta) -> Result<Outcome, Failure> {
+        traces::about_payment(&result.reference);
         let settled = self.store.settle_payment(result, &self.policy).await?;
         reach(Point::ResultCommitted);
         count(&settled);

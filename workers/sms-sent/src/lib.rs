@@ -5,9 +5,11 @@
 //! look at balances or settings (the rules, on locked rows), and waiting for what a batch caused to be
 //! published (the outbox has it safe).
 
+use std::time::SystemTime;
 use topup_failpoints::{Point, reach};
 use topup_rules::message::SmsSent;
 use topup_rules::sends::{OpenWindow, SendRefusal};
+use topup_runtime::traces::{self, Cause};
 use topup_runtime::{BatchHandler, Failure, Meta, Outbox, Outcome, ParkClass, Process, metrics};
 use topup_store::{Send, SendOutcome, SendsRecorded, Store};
 
@@ -42,16 +44,23 @@ impl BatchHandler for SmsSentHandler {
     type Message = SmsSent;
 
     async fn handle(&self, batch: Vec<(SmsSent, &Meta)>) -> Result<Vec<Outcome>, Failure> {
-        let sends: Vec<Send> = batch
+        let since = SystemTime::now();
+        let (sends, metas): (Vec<Send>, Vec<&Meta>) = batch
             .into_iter()
-            .map(|(event, meta)| Send {
-                event,
-                traceparent: meta.traceparent.clone(),
+            .map(|(event, meta)| {
+                let traceparent = traces::cause(meta);
+                (Send { event, traceparent }, meta)
             })
-            .collect();
+            .unzip();
         let recorded = self.store.record_sends(&sends, &self.window).await?;
         reach(Point::ResultCommitted);
         count(&recorded);
+        let causes = sends.iter().zip(metas).map(|(send, meta)| Cause {
+            meta,
+            account: send.event.account_id,
+            traceparent: send.traceparent.as_deref(),
+        });
+        traces::caused(NAME, since, causes, &recorded.outbox);
         self.outbox.send(recorded.outbox);
         Ok(recorded.outcomes.into_iter().map(outcome).collect())
     }

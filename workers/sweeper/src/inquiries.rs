@@ -16,12 +16,15 @@ use topup_gateways::payment::{PaymentGateway, Verified};
 use topup_rules::ids::Reference;
 use topup_rules::inquiries::{AfterInquiry, InquiryPolicy, Told};
 use topup_rules::lines::CallClass;
+use topup_runtime::traces::{self, Work};
 use topup_runtime::{Process, metrics};
 use topup_store::{GatewayCall, Inquired, InquiryEnd, StoreError};
 use tracing::{debug, error, info, warn};
 
 /// How often it is looked for payments that are due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// What a question's span is called.
+const QUESTION: &str = "ask about payment";
 /// How long leave for one call is waited for; then the payment's turn comes again later.
 const LEAVE_MAX: Duration = Duration::from_secs(30);
 /// How much longer than leave and call a payment is nobody else's to ask about.
@@ -63,7 +66,8 @@ pub(crate) async fn run(process: &Process, gateway: &Arc<PaymentGateway>) {
                 are_more = due.len() == room;
                 for inquired in due {
                     let asker = Arc::clone(&asker);
-                    asking.spawn(async move { asker.ask(inquired).await });
+                    let work = Work::asking(QUESTION, inquired.traceparent.as_deref());
+                    asking.spawn(async move { work.run(asker.ask(inquired)).await });
                 }
             }
             Err(failed) => {
@@ -124,6 +128,8 @@ impl Asker {
 
     /// One question, from leave to what follows from the answer. What fails on the way is asked again.
     async fn ask(&self, inquired: Inquired) {
+        traces::about_account(inquired.account);
+        traces::about_payment(&inquired.reference);
         match self.line.leave(LEAVE_MAX).await {
             Ok(true) => {}
             Ok(false) => return count("put-off"),

@@ -21,6 +21,7 @@ use topup_rules::settle::PaidFor;
 use topup_rules::topup::TopupState;
 use topup_runtime::{
     Clock, Failure, Handler, Meta, Outbox, Outcome, ParkClass, Process, SettingsError, Shutdown, metrics,
+    traces,
 };
 use topup_store::{Answer, ChargeIntent, GatewayCall, LineEnd, OutboxMessage, Store, TopupPolicy, Woken};
 
@@ -67,6 +68,7 @@ impl TopupRequestedHandler {
     /// C5: the intent is committed; nothing is open. Whatever comes of the call is written down, then published.
     async fn charge(&self, intent: &ChargeIntent) -> Result<Outcome, Failure> {
         reach(Point::IntentCommitted);
+        traces::about_payment(&intent.reference);
         let call = GatewayCall {
             started_at: self.clock.now(),
         };
@@ -172,6 +174,8 @@ impl Handler for TopupRequestedHandler {
     type Message = TopupRequested;
 
     async fn handle(&self, message: &TopupRequested, _meta: &Meta) -> Result<Outcome, Failure> {
+        traces::about_account(message.account_id);
+        traces::about_topup(message.topup_id);
         let wallet = WalletKey {
             account: message.account_id,
             service: message.service,

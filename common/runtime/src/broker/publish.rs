@@ -11,7 +11,7 @@ use super::{Pauses, headers};
 use crate::health::Part;
 use crate::process::{Clock, Shutdown};
 use crate::settings::{Amqp, SettingsError};
-use crate::telemetry;
+use crate::telemetry::{self, metrics, traces};
 use futures_util::StreamExt as _;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation, Event};
@@ -155,10 +155,20 @@ impl Publisher {
     /// See [`PublishError`]. Whether the message arrived is then unknown; publishing it again is safe.
     pub async fn publish(&self, message: &Outgoing) -> Result<(), PublishError> {
         let started = Instant::now();
+        let work = traces::sending(message, || message.route(self.inner.clock.now()));
+        let traced = work
+            .traceparent()
+            .map(|traceparent| message.clone().traced(Some(&traceparent)));
         let result = self
             .inner
-            .publish(message, started + self.inner.confirm_timeout)
+            .publish(
+                traced.as_ref().unwrap_or(message),
+                started + self.inner.confirm_timeout,
+            )
             .await;
+        if result.is_err() {
+            work.went_wrong(metrics::publish_result(&result));
+        }
         telemetry::published(&result, started.elapsed());
         result
     }

@@ -13,7 +13,7 @@ use super::settle::{Desk, Handled, SLOW_TRIES_MAX, Stopped, Verdict};
 use super::{BatchHandler, Failure, Meta, Outcome};
 use crate::process::Process;
 use crate::settings::BatchWorker;
-use crate::telemetry;
+use crate::telemetry::{self, traces};
 use futures_util::future::join_all;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use lapin::message::Delivery;
@@ -207,8 +207,10 @@ fn take_what_is_there<M: Message>(
 async fn work<H: BatchHandler>(batch: Batch<H::Message>, desk: Desk, handler: Arc<H>, stop: Stop) {
     let messages = batch.len();
     let span = info_span!("batch", queue = desk.queue, messages);
+    let metas = batch.received.iter().map(|received| &received.meta);
+    let tracing = traces::processing_batch(desk.queue, messages, metas);
     let started = Instant::now();
-    async {
+    let dealing = async {
         telemetry::batch(desk.queue, messages);
         desk.measure_waits(&batch.received);
         let Batch { received, items } = batch;
@@ -224,9 +226,8 @@ async fn work<H: BatchHandler>(batch: Batch<H::Message>, desk: Desk, handler: Ar
         if let Some(last) = received.last() {
             stop.acknowledge(last.acker(), true).await;
         }
-    }
-    .instrument(span)
-    .await;
+    };
+    tracing.run(dealing.instrument(span)).await;
 }
 
 async fn settle(

@@ -59,6 +59,10 @@ impl Received {
         &self.delivery.acker
     }
 
+    pub(super) fn tag(&self) -> u64 {
+        self.delivery.delivery_tag
+    }
+
     /// For logs; empty where the sender gave none.
     pub(super) fn message_id(&self) -> &str {
         self.meta.message_id.as_deref().unwrap_or_default()

@@ -6,13 +6,16 @@ use super::settle::{Desk, Handled, SLOW_TRIES_MAX, Stopped, Verdict};
 use super::{Handler, Outcome};
 use crate::process::Process;
 use crate::settings::Worker;
-use crate::telemetry;
+use crate::telemetry::{self, traces};
 use futures_util::StreamExt as _;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use topup_rules::message::Message;
-use tracing::{Instrument as _, debug, info_span};
+use tracing::{Instrument as _, debug, field, info_span};
+
+/// What is told of the span of a message that its session did not live to see the end of.
+const GIVEN_BACK: &str = "given-back";
 
 /// Takes messages of the handler's queue until shutdown; at most `limits.at_once` are in hand.
 pub async fn each<H: Handler>(process: &Process, limits: &Worker, handler: H) {
@@ -72,22 +75,33 @@ async fn deal_with<H: Handler>(received: Received, desk: Desk, handler: Arc<H>, 
         "message",
         queue = desk.queue,
         message.id = received.message_id(),
-        attempt = received.meta.attempts
+        attempt = received.meta.attempts,
+        trace.id = field::Empty,
     );
+    let work = traces::processing(desk.queue, &received.meta, received.tag());
+    if let Some(id) = work.trace_id() {
+        span.record("trace.id", id);
+    }
     let started = Instant::now();
-    async {
+    let dealing = async {
         let verdict = match verdict(&received, &desk, &*handler, &stop).await {
             Ok(verdict) => verdict,
-            Err(Stopped) => return debug!("given back unfinished"),
+            Err(Stopped) => {
+                traces::went_wrong(GIVEN_BACK);
+                return debug!("given back unfinished");
+            }
         };
+        if let Some(trouble) = verdict.trouble() {
+            traces::went_wrong(trouble);
+        }
         if desk.settle(&received, &verdict, &stop).await == Err(Stopped) {
+            traces::went_wrong(GIVEN_BACK);
             return debug!("given back: what follows could not be published");
         }
         telemetry::handle_took(desk.queue, started.elapsed());
         stop.acknowledge(received.acker(), false).await;
-    }
-    .instrument(span)
-    .await;
+    };
+    work.run(dealing.instrument(span)).await;
 }
 
 pub(super) async fn verdict<H: Handler>(

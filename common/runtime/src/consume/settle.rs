@@ -37,6 +37,18 @@ pub(super) enum Verdict {
     TooEarly,
 }
 
+impl Verdict {
+    /// What went wrong, for its span.
+    pub(super) const fn trouble(&self) -> Option<&'static str> {
+        match self {
+            Self::Of(Outcome::Done) | Self::TooEarly => None,
+            Self::Of(Outcome::Retry { .. }) => Some("retried"),
+            Self::Of(Outcome::Park { class, .. }) => Some(class.as_str()),
+            Self::Unreadable(_) => Some(ParkClass::Unreadable.as_str()),
+        }
+    }
+}
+
 /// What a message is published as before it is acknowledged; where it is parked, with the class of the reason.
 type Onward = (Outgoing, Option<ParkClass>);
 

@@ -1,7 +1,7 @@
 //! A process from start to end: settings, logs, the health address, the database where there is one, signals.
 //!
 //! [`run`] is the whole of a worker's `main`. The order of the end: SIGTERM → consumers stop taking, and finish what
-//! they have in hand → the outbox is flushed → connections close → exit code 0. A second signal, or the end of the
+//! they have in hand → the outbox is flushed → connections close → the last spans of traces are exported → exit code 0. A second signal, or the end of the
 //! grace period, ends the process at once with exit code 1; nothing is lost by that either.
 
 mod clock;
@@ -105,11 +105,23 @@ fn from_start_to_end(
         Ok(runtime) => runtime,
         Err(error) => return refuse(name, &error),
     };
-    let ended = runtime.block_on(life(Beginning {
-        name,
-        settings: Arc::new(settings),
-        metrics,
-    }));
+    let traces = match telemetry::traces::install(name, &settings.traces) {
+        Ok(traces) => traces,
+        Err(wrong) => return refuse(name, &wrong),
+    };
+    let ended = runtime.block_on(async {
+        let exporting = traces.map(telemetry::traces::Exporter::start);
+        let ended = life(Beginning {
+            name,
+            settings: Arc::new(settings),
+            metrics,
+        })
+        .await;
+        if let Some(exporting) = exporting {
+            exporting.finish().await;
+        }
+        ended
+    });
     // Whatever still runs has had its time.
     runtime.shutdown_background();
     match ended {

@@ -12,6 +12,7 @@ mod edge;
 mod payments;
 mod read;
 mod reader;
+mod traces;
 mod values;
 
 use crate::broker::Address;
@@ -27,9 +28,10 @@ use topup_rules::retry::RetryPolicy;
 pub use edge::Edge;
 pub use payments::{Inquiries, Paystack};
 pub use reader::{FILES_VARIABLE, SettingDoc, SettingsError};
+pub use traces::Traces;
 #[cfg(fuzzing)]
 pub(crate) use values::read_as_any;
-pub use values::{HttpUrl, LogFormat, Mode};
+pub use values::{HttpUrl, LogFormat, Mode, Share};
 
 /// Everything that can be set, parsed.
 #[derive(Debug, Clone)]
@@ -62,6 +64,8 @@ pub struct Settings {
     pub shutdown: Shutdown,
     /// Log lines.
     pub log: Log,
+    /// Where spans go.
+    pub traces: Traces,
     /// Threads.
     pub runtime: Runtime,
     /// The worker of the queue `sms-sent`.

@@ -3,7 +3,7 @@
 use super::reader::{Reader, SettingsError, variable};
 use super::{
     Amqp, BatchWorker, Database, Edge, Http, Inquiries, Log, Operators, Paystack, Platform, Rules, Runtime,
-    Settings, Shutdown, Sms, Smtp, Sweeper, Worker,
+    Settings, Shutdown, Sms, Smtp, Sweeper, Traces, Worker,
 };
 use crate::broker::Address;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -36,6 +36,7 @@ impl Settings {
                 format: r.value("log.format", "json", "`json` or `human`; on standard error")?,
                 filter: r.value("log.filter", "info,lapin=off,deadpool.postgres=off,tokio_postgres=warn", "what is logged, by target and level: `info,topup_store=debug`")?,
             },
+            traces: Traces::build(r)?,
             runtime: Runtime { threads: r.value("runtime.threads", "2", "worker threads of one process")? },
             sms_sent: BatchWorker {
                 batch_max: r.value("sms_sent.batch_max", "2000", "messages of one transaction, at most")?,

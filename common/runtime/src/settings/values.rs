@@ -49,6 +49,18 @@ impl HttpUrl {
     }
 }
 
+/// A part of a whole, from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share(f64);
+
+impl Share {
+    /// From 0 to 1.
+    #[must_use]
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
 impl fmt::Display for HttpUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -123,6 +135,14 @@ impl Parse for Vec<IpAddr> {
             address.map_err(|_| format!("{part:?} is no IP address, like 192.0.2.1"))
         };
         addresses.map(read).collect()
+    }
+}
+
+impl Parse for Share {
+    fn parse(text: &str) -> Result<Self, String> {
+        let share = text.trim().parse().ok();
+        let share = share.filter(|share| (0.0..=1.0).contains(share)).map(Self);
+        share.ok_or_else(|| format!("{text:?} is no number from 0 to 1, like 0.05"))
     }
 }
 
@@ -216,6 +236,7 @@ pub(crate) fn read_as_any(text: &str) -> Vec<String> {
         wrong::<usize>,
         wrong::<Option<u32>>,
         wrong::<Vec<IpAddr>>,
+        wrong::<Share>,
         wrong::<SocketAddr>,
         wrong::<TimeZone>,
         wrong::<Mode>,
@@ -266,6 +287,18 @@ mod tests {
         assert_eq!(parse("1200"), Ok(Some(1200)));
         for wrong in ["", "-1", "many", "4294967296"] {
             let told = format!("{wrong:?} is no whole number from 0 to 4294967295");
+            assert_eq!(parse(wrong), Err(told));
+        }
+    }
+
+    #[test]
+    fn a_share_is_from_none_to_all() {
+        let parse = |text| Share::parse(text);
+        for (text, share) in [("0", 0.0), (" 1 ", 1.0), ("0.05", 0.05)] {
+            assert_eq!(parse(text), Ok(Share(share)));
+        }
+        for wrong in ["", "-0.1", "1.01", "NaN", "inf", "5%"] {
+            let told = format!("{wrong:?} is no number from 0 to 1, like 0.05");
             assert_eq!(parse(wrong), Err(told));
         }
     }

@@ -144,6 +144,10 @@ list! {
     histogram PUBLISH_SECONDS: "topup_publish_seconds" [] of ALL in SECONDS;
     /// Broker sessions that ended without being asked to
     counter SESSIONS_LOST: "topup_sessions_lost_total" [Label::these("role", &["consume", "publish"])] of ALL;
+    /// Spans of traces, by what became of them: `exported`; `refused` by the collector, or it did not answer; `dropped`
+    /// because too many waited for it
+    counter TRACE_SPANS: "topup_trace_spans_total"
+        [Label::these("fate", &["exported", "refused", "dropped"])] of ALL;
     /// Connections of the process's pool, by what they do
     gauge DATABASE_CONNECTIONS: "topup_database_connections"
         [Label::these("state", &["in-use", "idle"])] of WITH_DATABASE;

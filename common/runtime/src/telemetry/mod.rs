@@ -7,7 +7,8 @@
 //! Metrics are one list ([`metrics`]); each is named `topup_…` with its base unit last, and bears the process and its
 //! version.
 //!
-//! Deliberately not here: exporting traces. `traceparent` is carried from message to message all the same.
+//! Traces are exported where a collector is named ([`traces`]); `traceparent` is carried from message to message all
+//! the same.
 
 mod logs;
 mod masking;
@@ -15,6 +16,7 @@ mod metric;
 pub mod metrics;
 mod panics;
 mod stamp;
+pub mod traces;
 
 use crate::broker::PublishError;
 use crate::settings::{Log, SettingsError};
