@@ -1,23 +1,27 @@
 //! Where it all happens: the servers, the fleet behind its wires, and the hands that do things to them.
 
+mod processes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use reqwest::Client;
+use anyhow::Result;
 use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 use tokio_postgres::NoTls;
 use topup_failpoints::{Failpoint, VARIABLE};
-use topup_stack::{Act, Process, Server, Space, Stack};
-use topup_tests::{App, AppOptions, Raw, Weather, Wires, own_stack, raw};
+use topup_stack::{Act, Server, Space, Stack};
+use topup_tests::{App, Raw, Weather, Wires, own_stack, raw};
 
 use crate::dice::Dice;
 use crate::eyes::Eyes;
 use crate::fault::{Bad, Fault, PROGRAMS, QUEUES, Wire};
 use crate::sandbox::Sandbox;
 use crate::traffic::useless;
+
+use processes::{End, options};
+pub(crate) use processes::{not_ready, wanted};
 
 /// Bytes a second of a slow wire.
 const SLOW_BYTES_PER_S: u32 = 4_000;
@@ -37,9 +41,6 @@ const ENOUGH_DISK: [&str; 2] = ["set_disk_free_limit", "50MB"];
 /// Tries of an order to a server that may be busy with another fault, and the pause between them.
 const TRIES: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// How many of each kind run; one of the others.
-const OF_EACH: usize = 2;
 
 /// Everything that faults are done to.
 #[derive(Debug)]
@@ -255,44 +256,6 @@ impl Arena {
         proxy.set(weather);
     }
 
-    /// Ends one process of a program.
-    async fn end(&self, program: &str, end: End, dice: &mut Dice) -> Result<()> {
-        let mut app = self.app.lock().await;
-        let mut of_it: Vec<&mut Process> = running(&mut app, program)?;
-        ensure!(!of_it.is_empty(), "no {program} is running");
-        let place = usize::try_from(dice.below(of_it.len() as u64)).unwrap_or_default();
-        let process = of_it.swap_remove(place);
-        match end {
-            End::Killed => process.kill9().map(drop),
-            End::Told => told_to_end(process).await,
-        }
-    }
-
-    async fn end_all(&self, program: &str) -> Result<()> {
-        let mut app = self.app.lock().await;
-        for process in running(&mut app, program)? {
-            told_to_end(process).await?;
-        }
-        Ok(())
-    }
-
-    /// Kills the one that was started last, unless it is dead already: it was told to die somewhere.
-    async fn end_armed(&self, program: &str) -> Result<()> {
-        let mut app = self.app.lock().await;
-        let mut running = running(&mut app, program)?;
-        if running.len() < wanted(program) {
-            return Ok(());
-        }
-        running.pop().map_or(Ok(()), |process| process.kill9().map(drop))
-    }
-
-    /// Starts what is missing of a program.
-    async fn fill_up(&self, program: &'static str) -> Result<()> {
-        let mut app = self.app.lock().await;
-        let missing = wanted(program).saturating_sub(running(&mut app, program)?.len());
-        app.fleet.add_many(program, missing).await
-    }
-
     /// Alters the database and ends every connection to it, in the name of an administrator.
     async fn on_server(&self, alterations: &[&str], is_cut: bool) -> Result<()> {
         let database = self.space.database();
@@ -347,15 +310,6 @@ impl Arena {
         .await
     }
 
-    /// Every process, by its label, and the address of its own HTTP.
-    pub(crate) async fn processes(&self) -> Vec<(String, String)> {
-        let mut app = self.app.lock().await;
-        let workers = app.fleet.workers().iter();
-        workers
-            .map(|worker| (worker.label().to_owned(), worker.http_url()))
-            .collect()
-    }
-
     /// Everything as it should be: the last word after all faults.
     pub(crate) async fn calm(&self) -> Result<()> {
         for wire in [Wire::Broker, Wire::Database, Wire::Gateway] {
@@ -363,49 +317,9 @@ impl Arena {
         }
         self.sandbox.be_good().await
     }
-
-    /// Tells every process to end, which each has to do well.
-    pub(crate) async fn end_everybody(&self) -> Result<()> {
-        for program in PROGRAMS {
-            self.end_all(program).await?;
-        }
-        Ok(())
-    }
 }
 
 const BROKER: Server = Server::Broker(0);
-
-enum End {
-    Killed,
-    Told,
-}
-
-/// How many of a program there should be.
-pub(crate) fn wanted(program: &str) -> usize {
-    if QUEUES.contains(&program) { OF_EACH } else { 1 }
-}
-
-/// Those of a program that have not ended, in the order in which they were started.
-fn running<'a>(app: &'a mut App, program: &str) -> Result<Vec<&'a mut Process>> {
-    let mut running = Vec::new();
-    for process in app.fleet.workers().iter_mut().filter(|it| it.name() == program) {
-        if process.try_wait()?.is_none() {
-            running.push(process);
-        }
-    }
-    Ok(running)
-}
-
-/// SIGTERM; it has to end well, unless it was dead already.
-async fn told_to_end(process: &mut Process) -> Result<()> {
-    let status = process.terminate().await?;
-    ensure!(
-        status.success(),
-        "{} ended with {status} when told to",
-        process.label()
-    );
-    Ok(())
-}
 
 /// Tries until it can be done: the other fault of a pair may be in its way.
 async fn again(mut order: impl AsyncFnMut() -> Result<()>) -> Result<()> {
@@ -418,54 +332,4 @@ async fn again(mut order: impl AsyncFnMut() -> Result<()>) -> Result<()> {
         }
         sleep(PAUSE).await;
     }
-}
-
-/// A fleet that meets everything within minutes: short pauses, small batches, two of each kind.
-fn options(spacing_s: u64) -> AppOptions {
-    let settings = [
-        ("SMS_SENT__BATCH_MAX", "200"),
-        ("SMS_SENT__PREFETCH", "1000"),
-        ("PAYSTACK__TIMEOUT", "2s"),
-        ("PAYSTACK__BREAKER_PAUSE_FIRST", "1s"),
-        ("PAYSTACK__BREAKER_PAUSE_MAX", "4s"),
-        ("SMS__TIMEOUT", "3s"),
-        ("SMTP__TIMEOUT", "3s"),
-        ("INQUIRIES__FIRST", "1s"),
-        ("INQUIRIES__MAX", "4s"),
-        ("DATABASE__STATEMENT_TIMEOUT", "5s"),
-        ("SWEEPER__INTERVAL", "2s"),
-        ("SWEEPER__OUTBOX_OVERDUE", "2s"),
-        ("SWEEPER__TOPUP_OVERDUE", "4s"),
-        ("NOTIFICATIONS__ATTEMPTS_MAX", "100"),
-        ("TOPUP_REQUESTED__ATTEMPTS_MAX", "100"),
-        ("PAYMENT_RESULTS__ATTEMPTS_MAX", "100"),
-    ];
-    let mut options = AppOptions::whole()
-        .spacing(&format!("{spacing_s}s"))
-        .behind_wires();
-    for (name, value) in settings {
-        options = options.setting(name, value);
-    }
-    for queue in QUEUES {
-        let name = queue.to_ascii_uppercase().replace('-', "_");
-        options = options
-            .count(queue, OF_EACH)
-            .setting(&format!("{name}__RETRY_FIRST"), "1s")
-            .setting(&format!("{name}__RETRY_MAX"), "4s");
-    }
-    options.sandbox("--pending", "2s").sandbox("--abandoned", "2s")
-}
-
-/// Who of these does not answer that it is ready.
-pub(crate) async fn not_ready(client: &Client, processes: &[(String, String)]) -> Option<String> {
-    let asked = processes.iter().map(|(label, url)| async move {
-        let answer = client.get(format!("{url}/readyz")).send().await;
-        let is_ready = answer.is_ok_and(|answer| answer.status().is_success());
-        (!is_ready).then(|| label.clone())
-    });
-    futures_util::future::join_all(asked)
-        .await
-        .into_iter()
-        .flatten()
-        .next()
 }
