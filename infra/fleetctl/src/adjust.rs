@@ -42,7 +42,7 @@ pub(crate) async fn run(fleet: &Fleet, args: &AdjustArgs) -> anyhow::Result<Repo
         id: Uuid::now_v7(),
         at: store.now().await.context("the database can't be reached")?,
         reason: args.reason.clone(),
-        by: args.by.clone(),
+        by: args.by.name().to_owned(),
     };
     let adjusted = adjust(&store, wallet, args.credits, &by_hand)
         .await

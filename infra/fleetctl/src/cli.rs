@@ -3,11 +3,13 @@
 //! Left out: what a command does. Values that can be wrong by themselves are parsed here, into the types that the
 //! rules know.
 
+mod by;
 mod dead;
 mod grants;
 mod help;
 mod running;
 
+pub(crate) use by::By;
 pub(crate) use dead::{
     DeadCommand, DeadFilter, DeadShowArgs, DiscardArgs, HistoryArgs, RedriveArgs, Which, dead_queues,
 };
@@ -267,15 +269,9 @@ pub(crate) struct AdjustArgs {
     /// Why: it stands in the ledger
     #[arg(long, value_parser = reason)]
     pub(crate) reason: String,
-    /// Who: it stands in the ledger, too; the login name unless given
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "USER",
-        default_value = "unknown",
-        hide_env_values = true
-    )]
-    pub(crate) by: String,
+    /// Who does it
+    #[command(flatten)]
+    pub(crate) by: By,
 }
 
 /// `+500`, `-12.5`, `3`; anything but 0.

@@ -1,7 +1,7 @@
 //! `fleetctl dead …`: which parked messages, and what is to become of them.
 
 use super::help::{DISCARD_HELP, REDRIVE_HELP};
-use super::{LIST_DEFAULT, LIST_MAX, reason};
+use super::{By, LIST_DEFAULT, LIST_MAX, reason};
 use clap::{ArgGroup, Args, Subcommand};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use topup_rules::ids::AccountId;
@@ -98,15 +98,9 @@ pub(crate) struct Which {
     /// Say what would be done, and do nothing
     #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
-    /// Who: it is written down; the login name unless given
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "USER",
-        default_value = "unknown",
-        hide_env_values = true
-    )]
-    pub(crate) by: String,
+    /// Who does it
+    #[command(flatten)]
+    pub(crate) by: By,
 }
 
 /// `fleetctl dead redrive`

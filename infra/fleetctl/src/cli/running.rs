@@ -1,6 +1,6 @@
 //! The command line of what is done to a fleet that runs: pausing, looking, asking what is wrong with it.
 
-use super::reason;
+use super::{By, reason};
 use clap::Args;
 use clap_complete::Shell;
 use jiff::SignedDuration;
@@ -24,7 +24,8 @@ Examples:
 /// Of `status`.
 pub(super) const STATUS_HELP: &str = r#"PER S is what the workers of a queue deal with in a second, over the last ten. DEAD are parked messages
 (`fleetctl dead list`), delayed ones wait in delay.v1.* for their moment. A process that said nothing for ten seconds is
-SILENT: it was killed, or can't reach the database. The edge has no database, and is not listed.
+SILENT: it was killed, or can't reach the database. The edge has no database: those are listed that are connected to the
+broker, as its management interface (TOPUP__AMQP__MANAGEMENT_URL) saw it a few seconds ago.
 Exit status 1 where the broker or the database could not be looked at.
 
 Examples:
@@ -113,27 +114,6 @@ pub(crate) struct ResumeArgs {
     /// Who does it
     #[command(flatten)]
     pub(crate) by: By,
-}
-
-/// Who does something by hand.
-#[derive(Debug, Args)]
-pub(crate) struct By {
-    /// Who: it is kept, with this machine's name; the login name unless given
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "USER",
-        default_value = "unknown",
-        hide_env_values = true
-    )]
-    by: String,
-}
-
-impl By {
-    /// `user@host`.
-    pub(crate) fn who(&self) -> String {
-        format!("{}@{}", self.by, topup_runtime::broker::host_name())
-    }
 }
 
 fn pause_time(text: &str) -> Result<SignedDuration, String> {

@@ -20,7 +20,6 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use topup_failpoints::{Point, reach};
 use topup_runtime::broker::admin::{Admin, Held, Holding, Seen};
-use topup_runtime::broker::host_name;
 use topup_store::{Act, MovedMessage, MovedTo, NewAct, Store};
 use uuid::Uuid;
 
@@ -126,7 +125,7 @@ impl<'a> Mover<'a> {
             work,
             selection,
             act: NewAct {
-                who: format!("{}@{}", which.by, host_name()),
+                who: which.by.who(),
                 act: work.act(),
                 queue: String::new(),
                 reason: because.to_owned(),
