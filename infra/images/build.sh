@@ -3,7 +3,7 @@
 # that reach a Debian mirror but no image registry. They take the same environment, settings files and
 # arguments as the official images, as far as a stack uses them.
 #
-#   infra/images/build.sh            # nothing to do where both are there already
+#   infra/images/build.sh            # nothing to do where both are there already, made from what stands here
 #   infra/images/build.sh --again    # makes them anew
 #   eval "$(infra/images/build.sh --env)"   # the variables that point a stack at them
 #
@@ -28,7 +28,9 @@ case "${1:-}" in
 esac
 
 docker info >/dev/null 2>&1 || fail "no container engine answers: infra/images/engine.sh starts one"
-if [ "${1:-}" != --again ] && has "$RABBITMQ_IMAGE" && has "$POSTGRES_IMAGE"; then
+recipe=$(recipe "$here/build.sh" "$here/debian.sh" "$here"/rabbitmq/* "$here"/postgres/*)
+is_current() { [ "$(made_from "$1")" = "$recipe" ]; }
+if [ "${1:-}" != --again ] && is_current "$RABBITMQ_IMAGE" && is_current "$POSTGRES_IMAGE"; then
     say "$RABBITMQ_IMAGE and $POSTGRES_IMAGE are there"
     exit 0
 fi
@@ -48,6 +50,8 @@ say "importing it"
 tar -C "$root" --one-file-system -c . | docker import - "$BASE_IMAGE" >/dev/null
 # The old builder is part of every engine; nothing here needs the new one.
 export DOCKER_BUILDKIT=0
-step "building $RABBITMQ_IMAGE" docker build --build-arg "BASE=$BASE_IMAGE" -t "$RABBITMQ_IMAGE" "$here/rabbitmq"
-step "building $POSTGRES_IMAGE" docker build --build-arg "BASE=$BASE_IMAGE" -t "$POSTGRES_IMAGE" "$here/postgres"
+for server in rabbitmq postgres; do
+    step "building topup-$server:$RELEASE" docker build --build-arg "BASE=$BASE_IMAGE" --label "$LABEL=$recipe" \
+        --tag "topup-$server:$RELEASE" "$here/$server"
+done
 say "made $RABBITMQ_IMAGE and $POSTGRES_IMAGE"

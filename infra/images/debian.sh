@@ -14,6 +14,13 @@ fail() {
 }
 has() { docker image inspect "$1" >/dev/null 2>&1; }
 
+# Which files something is made from: another sum where any of them is another.
+recipe() { cat "$@" | sha256sum | cut -c 1-16; }
+
+# What an image says that it was made from; it bears the sum as a label.
+LABEL=topup.recipe
+made_from() { docker image inspect --format "{{index .Config.Labels \"$LABEL\"}}" "$1" 2>/dev/null; }
+
 # The mirror that this machine uses for Debian itself, in either form of its source lists.
 mirror() {
     {
