@@ -82,7 +82,8 @@ fn told_of(told: &str, words: &str) -> Result<u32> {
 
 #[tokio::test]
 async fn ctrl_c_in_the_middle_stops_a_redrive_between_two_batches_and_says_what_was_moved() -> Result<()> {
-    const PARKED: u32 = 40;
+    // Far more than a slow machine's terminal can be behind.
+    const PARKED: u32 = 200;
     let app = App::start(AppOptions::only(&["sms-sent"])).await?;
     app.import(&[main_account(1001).credits(1_000)]).await?;
     park(&app, PARKED as usize).await?;
@@ -91,8 +92,8 @@ async fn ctrl_c_in_the_middle_stops_a_redrive_between_two_batches_and_says_what_
     let mut terminal = sit_down(&app, &slowly).await?;
     terminal.sees("[y/N] ").await?;
     terminal.types("y\r").await?;
-    // The bar, when the first batch is over.
-    terminal.sees("10 of 40  sms-sent.dead").await?;
+    // The bar, when the first batch is over, or one of the next.
+    terminal.sees("0 of 200  sms-sent.dead").await?;
     terminal.types(CTRL_C).await?;
     let (code, told) = terminal.ended().await?;
     assert_eq!(code, 1, "{told}");
