@@ -68,6 +68,23 @@ async fn one_screen_shows_queues_workers_and_what_waits_and_what_could_not_be_lo
         (&json!(1), &json!(0))
     );
 
+    // The edge is where the broker sees it.
+    assert_eq!(status["edges"], json!([]));
+    app.fleet.add("edge").await?;
+    let edges = eventually("an edge that is connected", async || {
+        let status = app.fleetctl(&["status"]).await?;
+        let edges = status["edges"].as_array().context("edges")?;
+        Ok((!edges.is_empty()).then(|| edges.clone()))
+    })
+    .await?;
+    let pid = app.fleet.worker("edge")?.pid();
+    assert_eq!(
+        (edges.len(), &edges[0]["pid"], &edges[0]["version"]),
+        (1, &json!(pid), &json!(env!("CARGO_PKG_VERSION")))
+    );
+    let told = app.fleet.fleetctl(&["status"]).await?;
+    assert!(told.contains("connected to the broker"), "{told}");
+
     // One that was killed says nothing any more, and that is seen.
     app.fleet.worker("sms-sent")?.kill9()?;
     let a_minute_ago = "UPDATE processes SET seen_at = seen_at - interval '1 minute' WHERE name = 'sms-sent'";

@@ -56,6 +56,13 @@ impl<'a> Management<'a> {
         read(what, &body)
     }
 
+    /// Every connection to the fleet's virtual host.
+    pub(super) async fn connections<T: for<'de> Deserialize<'de>>(&self) -> Result<Vec<T>, CheckError> {
+        let what = "connections";
+        let (body, _) = self.ask(what, &["vhosts", self.address.vhost(), what]).await?;
+        read(what, &body)
+    }
+
     async fn about(&self) -> Result<About, CheckError> {
         let (body, clock) = self.ask("overview", &["overview"]).await?;
         let Overview { rabbitmq_version } = read("overview", &body)?;

@@ -7,6 +7,7 @@ mod address;
 pub mod admin;
 pub mod check;
 mod connect;
+pub mod connections;
 pub mod definitions;
 pub mod delay;
 pub mod grants;

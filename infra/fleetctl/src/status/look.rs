@@ -9,8 +9,11 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::timeout;
+use topup_runtime::Settings;
 use topup_runtime::broker::admin::Admin;
+use topup_runtime::broker::connections::{Connected, connected};
 use topup_runtime::broker::delay::{LEVELS, UNROUTABLE as DELAY_UNROUTABLE, level_name};
+use topup_runtime::broker::management::with_management;
 use topup_runtime::broker::topology::{UNROUTABLE, WORK_QUEUES, dead_queue};
 use topup_store::{ProcessRow, QueuePause, Store};
 
@@ -30,6 +33,9 @@ pub(crate) struct Status {
     /// Messages that no queue took, by where they are kept.
     pub(super) unroutable: BTreeMap<&'static str, Option<u32>>,
     pub(super) workers: Vec<WorkerStatus>,
+    /// Edges that are connected to the broker: they have no database to say it in. `null`: the broker's management
+    /// interface can't be asked, which is no problem of the fleet's.
+    pub(super) edges: Option<Vec<Connected>>,
     pub(super) waiting: Option<Waiting>,
 }
 
@@ -123,9 +129,10 @@ impl<'a> Look<'a> {
 
     pub(super) async fn now(&mut self) -> Status {
         let broker = self.broker.take();
-        let (counted, found) = tokio::join!(
+        let (counted, found, edges) = tokio::join!(
             timeout(LOOK_MAX, count(self.fleet, broker)),
             timeout(LOOK_MAX, find(&self.store, self.overdue)),
+            timeout(LOOK_MAX, edges(self.fleet.settings())),
         );
         let mut status = Status {
             at: Timestamp::now(),
@@ -134,6 +141,7 @@ impl<'a> Look<'a> {
             delayed: None,
             unroutable: BTreeMap::from([(UNROUTABLE, None), (DELAY_UNROUTABLE, None)]),
             workers: Vec::new(),
+            edges: edges.ok().flatten(),
             waiting: None,
         };
         match counted {
@@ -251,6 +259,12 @@ async fn count(fleet: &Fleet, broker: Option<Admin>) -> anyhow::Result<(Admin, C
         counts.insert(queue, count.map(|count| (count.messages, count.consumers)));
     }
     Ok((broker, counts))
+}
+
+/// The edges that are connected; `None`: nobody can tell.
+async fn edges(settings: &Settings) -> Option<Vec<Connected>> {
+    let amqp = with_management(&settings.amqp).ok()?;
+    connected(&amqp, "edge").await.ok()
 }
 
 struct Found {

@@ -115,13 +115,34 @@ fn workers(status: &Status) -> String {
             state,
         ]);
     }
+    for edge in status.edges.iter().flatten() {
+        let nothing = || "-".to_owned();
+        let since = edge.connected_at.map(|at| status.at.duration_since(at));
+        table.row([
+            "edge".to_owned(),
+            edge.version.clone(),
+            edge.host.clone(),
+            edge.pid.to_string(),
+            since.map_or_else(nothing, |since| age(since.as_secs_f64())),
+            nothing(),
+            nothing(),
+            "connected to the broker".to_owned(),
+        ]);
+    }
+    let mut text = match (&status.waiting, table.is_empty()) {
+        (None, true) => String::new(),
+        (Some(_), true) => "no process says that it is alive\n".to_owned(),
+        (_, false) => table.render(),
+    };
     if status.waiting.is_none() {
-        return "who is alive is not known\n".to_owned();
+        text.push_str("which workers are alive is not known\n");
     }
-    if table.is_empty() {
-        return "no process says that it is alive\n".to_owned();
-    }
-    table.render()
+    text.push_str(match status.edges.as_deref() {
+        None => "edges: not known; the broker's management interface can't be asked (TOPUP__AMQP__MANAGEMENT_URL)\n",
+        Some([]) => "no edge is connected to the broker\n",
+        Some(_) => "",
+    });
+    text
 }
 
 fn waits(waiting: &Waiting) -> String {
