@@ -4,7 +4,7 @@ mod holding;
 
 pub use holding::{Held, Holding};
 
-use super::connect::{BrokerError, Link, Purpose, connect, connection_name, within};
+use super::connect::{BrokerError, Link, Purpose, Sign, connect, within};
 use super::topology::Topology;
 use super::{Address, Outgoing, headers};
 use crate::settings::Amqp;
@@ -152,7 +152,7 @@ impl Admin {
     /// # Errors
     /// No host answered, or each refused.
     pub async fn connect(amqp: &Amqp, address: &Address, name: &str) -> Result<Self, BrokerError> {
-        let link = connect(amqp, address.uris(), Purpose::Consume, &connection_name(name), 0).await?;
+        let link = connect(amqp, address.uris(), Purpose::Consume, &Sign::by_hand(name), 0).await?;
         Ok(Self {
             link,
             amqp: amqp.clone(),

@@ -11,6 +11,9 @@ use lapin::{Channel, Connection, ConnectionProperties};
 use std::future::Future;
 use std::time::Duration;
 
+/// Of every program of the fleet.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Why there is no session with the broker.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
@@ -95,6 +98,41 @@ impl Purpose {
     }
 }
 
+/// What people in the management page read of a connection: its name in every list, and on its own page in a sentence
+/// what it is there for.
+#[derive(Debug, Clone)]
+pub(crate) struct Sign {
+    /// `sms-sent@host#pid v0.1.0 consuming`.
+    pub(crate) name: String,
+    what_for: String,
+}
+
+impl Sign {
+    /// Of a process that takes messages of a queue.
+    pub(crate) fn consuming(process: &str, queue: &str) -> Self {
+        Self {
+            name: format!("{} consuming", connection_name(process)),
+            what_for: format!("takes the messages of {queue}, and acknowledges them when they are dealt with"),
+        }
+    }
+
+    /// Of a process that publishes.
+    pub(crate) fn publishing(process: &str) -> Self {
+        Self {
+            name: format!("{} publishing", connection_name(process)),
+            what_for: format!("publishes what {process} causes, retries and dead letters included; takes nothing"),
+        }
+    }
+
+    /// Of an operator's command.
+    pub(crate) fn by_hand(command: &str) -> Self {
+        Self {
+            name: format!("{} by hand", connection_name(command)),
+            what_for: "a person's command; gone when it has ended".to_owned(),
+        }
+    }
+}
+
 /// A connection and its channel.
 pub(crate) struct Link {
     pub(crate) connection: Connection,
@@ -126,7 +164,7 @@ pub(crate) async fn connect(
     amqp: &Amqp,
     uris: &[AMQPUri],
     purpose: Purpose,
-    name: &str,
+    sign: &Sign,
     first: usize,
 ) -> Result<Link, BrokerError> {
     let mut last = None;
@@ -134,7 +172,7 @@ pub(crate) async fn connect(
         let Some(uri) = uris.get((first + n) % uris.len()) else {
             continue;
         };
-        match connect_one(amqp, uri.clone(), purpose, name).await {
+        match connect_one(amqp, uri.clone(), purpose, sign).await {
             Ok(link) => return Ok(link),
             Err(error) => last = Some(error),
         }
@@ -149,15 +187,16 @@ async fn connect_one(
     amqp: &Amqp,
     mut uri: AMQPUri,
     purpose: Purpose,
-    name: &str,
+    sign: &Sign,
 ) -> Result<Link, BrokerError> {
     let host = format!("{}:{}", uri.authority.host, uri.authority.port);
     uri.query.heartbeat = Some(u16::try_from(amqp.heartbeat.as_secs()).unwrap_or(u16::MAX).max(1));
     uri.query.frame_max = Some(purpose.frame_max());
     let properties = ConnectionProperties::default()
-        .with_connection_name(name.into())
-        .with_client_property("product".into(), LongString::from("topup"))
-        .with_client_property("version".into(), LongString::from(env!("CARGO_PKG_VERSION")));
+        .with_connection_name(sign.name.as_str().into())
+        .with_client_property("product".into(), LongString::from("topup fleet"))
+        .with_client_property("version".into(), LongString::from(VERSION))
+        .with_client_property("information".into(), LongString::from(sign.what_for.as_str()));
     let tls = OwnedTLSConfig {
         identity: None,
         cert_chain: ca_chain(amqp).await?,
@@ -215,14 +254,13 @@ pub(crate) async fn within<T>(
     }
 }
 
-/// What people read in the management page: `sms-sent@host#pid v0.1.0`.
-#[must_use]
-pub fn connection_name(process: &str) -> String {
+/// Which process it is, as the management page shows it: `sms-sent@host#pid v0.1.0`.
+fn connection_name(process: &str) -> String {
     format!(
         "{process}@{}#{} v{}",
         host_name(),
         std::process::id(),
-        env!("CARGO_PKG_VERSION")
+        VERSION
     )
 }
 

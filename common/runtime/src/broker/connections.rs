@@ -52,7 +52,7 @@ fn of(process: &str, connections: &[Connection]) -> Vec<Connected> {
     found
 }
 
-/// `edge@host#4711 v0.1.0 publishing`: see [`connection_name`](super::connection_name).
+/// `edge@host#4711 v0.1.0 publishing`: see [`Sign`](super::Sign).
 fn named(process: &str, connection: &Connection) -> Option<Connected> {
     let name = connection.user_provided_name.as_deref()?;
     let (host, rest) = name.strip_prefix(process)?.strip_prefix('@')?.split_once('#')?;
@@ -70,11 +70,11 @@ fn named(process: &str, connection: &Connection) -> Option<Connected> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::connection_name;
+    use crate::broker::Sign;
 
     #[test]
     fn a_process_is_known_by_its_connections_names_and_counted_once() {
-        let own = format!("{} publishing", connection_name("edge"));
+        let own = Sign::publishing("edge").name;
         let json = serde_json::json!([
             {"user_provided_name": "edge@b#7 v0.2.0 publishing", "connected_at": 1_795_335_301_000_i64, "state": "running"},
             {"user_provided_name": "edge@b#7 v0.2.0", "connected_at": 1_795_335_300_000_i64},

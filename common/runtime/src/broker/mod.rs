@@ -23,11 +23,11 @@ pub mod topology;
 pub(crate) mod wire;
 
 pub use address::Address;
-pub use connect::{BrokerError, connection_name, host_name};
+pub use connect::{BrokerError, host_name};
 pub use outgoing::Outgoing;
 pub use publish::{PublishError, Publisher};
 pub use refusal::TopologyError;
 
-pub(crate) use connect::{Link, Purpose, connect, is_parsing, tag_name, within};
+pub(crate) use connect::{Link, Purpose, Sign, VERSION, connect, is_parsing, tag_name, within};
 pub(crate) use outgoing::Parked;
 pub(crate) use pauses::Pauses;

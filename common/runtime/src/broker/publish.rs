@@ -3,7 +3,7 @@
 //! A connection that the broker has blocked (memory, disk) stops all its writes, acknowledgements included: so
 //! consumers have other connections, and nothing is written to this one while it is blocked.
 
-use super::connect::{BrokerError, Link, Purpose, connect, connection_name, within};
+use super::connect::{BrokerError, Link, Purpose, Sign, connect, within};
 use super::delay::Route;
 use super::outgoing::Outgoing;
 use super::topology::Topology;
@@ -257,17 +257,17 @@ impl Inner {
 
 /// Connects, keeps watch, connects again; until shutdown, and then for as long as anybody holds the publisher.
 async fn keep_connected(inner: Arc<Inner>, amqp: Amqp, part: Part, shutdown: Shutdown) {
-    let name = format!("{} publishing", connection_name(inner.worker));
+    let sign = Sign::publishing(inner.worker);
     let mut pauses = Pauses::new();
     let mut first = 0;
     while !shutdown.is_requested() {
         let opened = tokio::select! {
-            opened = open(&amqp, &name, first) => opened,
+            opened = open(&amqp, &sign, first) => opened,
             () = shutdown.requested() => break,
         };
         let why = match opened {
             Ok(link) => {
-                info!(connection = %name, "publishing connection is up");
+                info!(connection = %sign.name, "publishing connection is up");
                 let opened = Instant::now();
                 let why = watch_over(&inner, &amqp, &link, &part, &shutdown).await;
                 inner.line.send_replace(Line::Down(why.clone()));
@@ -296,9 +296,9 @@ async fn keep_connected(inner: Arc<Inner>, amqp: Amqp, part: Part, shutdown: Shu
     inner.line.send_replace(Line::Down("the process ends".to_owned()));
 }
 
-async fn open(amqp: &Amqp, name: &str, first: usize) -> Result<Link, BrokerError> {
+async fn open(amqp: &Amqp, sign: &Sign, first: usize) -> Result<Link, BrokerError> {
     let uris = amqp.address().map(super::Address::uris).unwrap_or_default();
-    let link = connect(amqp, uris, Purpose::Publish, name, first).await?;
+    let link = connect(amqp, uris, Purpose::Publish, sign, first).await?;
     if amqp.declare {
         Topology::fleet()
             .declare(&link.channel, amqp.connect_timeout)

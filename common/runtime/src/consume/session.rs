@@ -5,7 +5,7 @@
 
 use crate::broker::topology::Topology;
 use crate::broker::{
-    Address, BrokerError, Link, Pauses, Purpose, connect, connection_name, is_parsing, tag_name, within,
+    Address, BrokerError, Link, Pauses, Purpose, Sign, VERSION, connect, is_parsing, tag_name, within,
 };
 use crate::health::Part;
 use crate::process::{Presence, Process, Shutdown};
@@ -16,7 +16,7 @@ use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
     QueueDeclareOptions,
 };
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Acker, Channel, ConnectionStatus, Consumer, Event};
 use std::pin::Pin;
 use std::time::Duration;
@@ -373,7 +373,7 @@ fn tell(queue: &str, why: &str, before: Manner, manner: Manner, pauses: &mut Pau
 struct Opener<'a> {
     process: &'a Process,
     terms: Terms,
-    name: String,
+    sign: Sign,
     /// The host to begin with, so that tries rotate.
     first: usize,
     /// Whether to declare everything: at first, and where the last try failed. Otherwise what this queue needs: a
@@ -386,8 +386,8 @@ impl<'a> Opener<'a> {
     fn new(process: &'a Process, terms: Terms) -> Self {
         Self {
             process,
+            sign: Sign::consuming(process.name, terms.queue),
             terms,
-            name: connection_name(process.name),
             first: 0,
             declares_all: true,
         }
@@ -398,7 +398,7 @@ impl<'a> Opener<'a> {
         let uris = amqp.address().map(Address::uris).unwrap_or_default();
         let first = self.first;
         self.first = self.first.wrapping_add(1);
-        let link = connect(amqp, uris, Purpose::Consume, &self.name, first).await?;
+        let link = connect(amqp, uris, Purpose::Consume, &self.sign, first).await?;
         let (prefetch, ends_at) = match manner {
             Manner::Full => (self.terms.prefetch, None),
             Manner::Careful => (CAREFUL_PREFETCH, Some(Instant::now() + CAREFUL_SESSION)),
@@ -418,7 +418,7 @@ impl<'a> Opener<'a> {
         }
         let deliveries = self.consume(&link, prefetch).await?;
         if manner == Manner::Full {
-            info!(connection = %self.name, queue = self.terms.queue, prefetch, "consuming");
+            info!(connection = %self.sign.name, queue = self.terms.queue, prefetch, "consuming");
         }
         let (lost, lost_receiver) = watch::channel(false);
         let shutdown = self.process.shutdown.clone();
@@ -446,11 +446,14 @@ impl<'a> Opener<'a> {
         // The library's buffers have no bound: this is the only one.
         let qos = link.channel.basic_qos(prefetch, BasicQosOptions::default());
         within(link.patience(), "set the prefetch", qos).await?;
+        // Means nothing to the broker, and stands beside the consumer's name in the queue's own page.
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-topup-version".into(), AMQPValue::LongString(VERSION.into()));
         let consume = link.channel.basic_consume(
             self.terms.queue.into(),
             tag_name(self.process.name).as_str().into(),
             BasicConsumeOptions::default(),
-            FieldTable::default(),
+            arguments,
         );
         within(link.patience(), &format!("consume {}", self.terms.queue), consume).await
     }
