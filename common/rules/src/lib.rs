@@ -190,6 +190,7 @@ pub mod retry;
 pub mod sends;
 pub mod settings;
 pub mod settle;
+pub mod standing;
 pub mod topup;
 pub mod trigger;
 pub mod wake;

@@ -138,6 +138,17 @@ pub enum SkipReason {
     },
 }
 
+impl SkipReason {
+    /// Whether a top-up was skipped for a cap, by the reason that was written down with it.
+    #[must_use]
+    pub fn is_cap(reason: &str) -> bool {
+        reason.starts_with(CAP)
+    }
+}
+
+/// How both reasons of a cap begin.
+const CAP: &str = "the account's limit of ";
+
 /// C3: decides again, in this order: the top-up still waits; auto top-up is enabled, by the same method, and the
 /// balance still at or below the threshold; then, by transfer, the main has enough; by card, there is a card and
 /// a price (C4), no cap is reached (C12), no earlier one of the account is unsettled and the last one settled

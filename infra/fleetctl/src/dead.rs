@@ -6,6 +6,7 @@
 mod history;
 mod list;
 mod moving;
+mod of_account;
 mod show;
 mod tally;
 mod way;
@@ -16,6 +17,7 @@ use crate::fleet::Fleet;
 use crate::output::Report;
 use crate::words;
 use jiff::Timestamp;
+pub(crate) use of_account::{OfAccount, of_account};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -32,24 +34,24 @@ const BODY_SHOWN_MAX_BYTES: usize = 64 * 1024;
 
 /// A parked message, for the JSON document.
 #[derive(Debug, Serialize)]
-struct Parked {
+pub(crate) struct Parked {
     /// Where it lies.
-    queue: String,
+    pub(crate) queue: String,
     /// Where it stands there, counted from 1.
     position: u32,
     /// Which it is.
-    message_id: Option<String>,
+    pub(crate) message_id: Option<String>,
     /// `sms-sent.v1`.
     #[serde(rename = "type")]
     kind: Option<String>,
     /// What it was published with, or was parked under.
     routing_key: String,
     /// Why.
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// Tries.
     attempts: Option<u64>,
     /// When it was parked.
-    failed_at: Option<Timestamp>,
+    pub(crate) failed_at: Option<Timestamp>,
     /// Who parked it.
     worker: Option<String>,
     /// Who published it.
@@ -169,7 +171,7 @@ pub(crate) fn or_dash(text: Option<&str>) -> String {
     plain(text.filter(|text| !text.is_empty()).unwrap_or("-"))
 }
 
-fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     let mut shown: String = plain(text).chars().take(REASON_SHOWN_CHARS).collect();
     if text.chars().nth(REASON_SHOWN_CHARS).is_some() {
         shown.push('…');

@@ -1,13 +1,17 @@
-//! `fleetctl why`: an account's story in the order of time, in words that can be read to a customer.
+//! `fleetctl why`: an account's story in the order of time, in words that can be read to a customer; and at its end, for
+//! each wallet, why it was not topped up, and what to do about it.
 
+mod look;
 mod payments;
 mod sentences;
+mod verdict;
 
 use crate::cli::WhyArgs;
-use crate::dead;
+use crate::dead::{self, OfAccount};
 use crate::fleet::Fleet;
-use crate::output::Report;
+use crate::output::{Report, Verdict};
 use crate::words;
+use look::Look;
 use sentences::sentence;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -23,6 +27,12 @@ struct Story<'a> {
     story: &'a [StoryLine],
     /// Its dead letters that people put back to work or threw away, the newest first.
     moved_by_hand: &'a [MovedRow],
+    /// Its messages that lie parked.
+    parked: &'a OfAccount,
+    /// Each wallet's, the last word.
+    verdicts: Vec<verdict::Told>,
+    /// What could not be looked at.
+    problems: &'a [String],
 }
 
 /// Tells the story.
@@ -31,24 +41,41 @@ struct Story<'a> {
 /// Settings; no such account; the database's.
 pub(crate) async fn run(fleet: &Fleet, args: &WhyArgs) -> anyhow::Result<Report> {
     let store = fleet.store()?;
-    let story = store.story(args.account, args.limit).await?;
-    if story.is_empty() && store.account_view(args.account).await?.is_none() {
-        anyhow::bail!("there is no account {}", args.account);
+    let account = args.account;
+    let story = store.story(account, args.limit).await?;
+    let look = Look::at(fleet, &store, account).await?;
+    if look.account.is_none() && look.parked.messages.is_empty() {
+        anyhow::bail!("there is no account {account}");
     }
     let moved = store
-        .moved_messages(&MovedOf::Account(args.account), args.limit)
+        .moved_messages(&MovedOf::Account(account), args.limit)
         .await?;
-    let mut text = told(args.account, &story)?;
+    let verdicts = verdict::verdicts(&look, account);
+    let mut text = match look.account {
+        Some(_) => told(account, &story)?,
+        None => format!("account {account}\n"),
+    };
     text.push_str(&told_by_hand(&moved)?);
+    text.push_str(&verdict::parked_told(&look)?);
+    text.push_str(&verdict::verdicts_told(&verdicts)?);
+    if look.account.is_none() {
+        let words = verdict::of_nobody(&look, account);
+        write!(
+            text,
+            "\nNothing was topped up because {}.\nDo this: {}.",
+            words.because, words.do_this
+        )?;
+    }
     let story: Vec<StoryLine> = story.into_iter().map(masked).collect();
-    Report::fine(
-        &Story {
-            account_id: args.account,
-            story: &story,
-            moved_by_hand: &moved,
-        },
-        text,
-    )
+    let document = Story {
+        account_id: account,
+        story: &story,
+        moved_by_hand: &moved,
+        parked: &look.parked,
+        verdicts,
+        problems: &look.problems,
+    };
+    Report::new(&document, text, Verdict::fine_if(look.account.is_some()))
 }
 
 /// A line as a program gets it: whom a notice went to is masked, as it is in the text.
@@ -68,7 +95,7 @@ fn masked(mut line: StoryLine) -> StoryLine {
 fn told_by_hand(moved: &[MovedRow]) -> anyhow::Result<String> {
     let mut text = String::new();
     if !moved.is_empty() {
-        text.push_str("\n\nMessages that had been parked, by hand:\n");
+        text.push_str("\nmessages that had been parked, by hand\n");
     }
     for message in moved {
         let end = match &message.moved_to {
@@ -77,7 +104,7 @@ fn told_by_hand(moved: &[MovedRow]) -> anyhow::Result<String> {
         };
         writeln!(
             text,
-            "{}  {end}: {} (parked: {})",
+            "  {}  {end}: {} (parked: {})",
             words::moment(message.at),
             dead::or_dash(message.message_id.as_deref()),
             dead::or_dash(message.parked_why.as_deref()),

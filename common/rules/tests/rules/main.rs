@@ -49,6 +49,8 @@ mod settings;
 #[cfg(test)]
 mod settle;
 #[cfg(test)]
+mod standing;
+#[cfg(test)]
 mod trigger;
 #[cfg(test)]
 mod wake;
