@@ -57,6 +57,7 @@ mod storm;
 // What happened can be followed, and the fleet be run by people.
 mod dead_letters;
 mod doctor;
+mod management_page;
 mod metrics;
 mod operators;
 mod pausing;
@@ -69,3 +70,4 @@ mod status;
 mod story;
 mod terminal;
 mod traces;
+mod why;

@@ -23,6 +23,7 @@
 //!   broker can be a cluster of three nodes ([`Options::nodes`]).
 //! * A [`Space`] of it is one user's own database and virtual host.
 //! * A [`Fleet`] on a space is the sandbox and every worker, each a [`Process`].
+//! * [`browser_programs`] is for whoever looks at the broker's page as people do.
 //! * [`up`] and [`down`] are all of that, left running.
 //!
 //! Nothing outlives its user. A keeper process owns the servers and stops them when its standard input
@@ -34,6 +35,7 @@
 
 mod acts;
 mod addresses;
+mod browser;
 mod containers;
 mod database;
 mod fleet;
@@ -50,6 +52,7 @@ mod up;
 
 pub use acts::{Act, Server};
 pub use addresses::Addresses;
+pub use browser::{BrowserPrograms, browser_programs};
 pub use fleet::{Fleet, FleetOptions, WORKERS};
 pub use keeper::{Durability, Mode, keep};
 pub use management::{Management, install_crypto};

@@ -1,4 +1,4 @@
-//! The programs that a native stack needs: found, or installed from Debian's packages.
+//! The programs that a native stack needs: found, or installed from Debian's packages; and the installing for others.
 //!
 //! `install.sh` beside this file does the installing, so that it can run through `sudo` in one piece and
 //! puts everything back by itself, whatever happens to this process.
@@ -39,6 +39,21 @@ pub(super) struct Programs {
 /// # Errors
 /// Something is missing and cannot be installed; the error says what to install.
 pub(super) async fn ensure_programs() -> Result<Programs> {
+    ensure_packages(missing).await?;
+    let postgres_bin = find_postgres()
+        .with_context(|| format!("PostgreSQL {OLDEST_POSTGRES} or newer is needed in {POSTGRES_VERSIONS}"))?;
+    ensure!(
+        Path::new(RABBITMQ_SERVER).is_file(),
+        "RabbitMQ is needed at {RABBITMQ_SERVER}"
+    );
+    Ok(Programs { postgres_bin })
+}
+
+/// Installs the packages that are `missing`, as soon as nobody else on the machine installs any.
+///
+/// # Errors
+/// They cannot be installed; the error says what to install.
+pub(crate) async fn ensure_packages(missing: fn() -> Vec<&'static str>) -> Result<()> {
     if !missing().is_empty() {
         let lock = fs::File::options()
             .create(true)
@@ -55,13 +70,7 @@ pub(super) async fn ensure_programs() -> Result<Programs> {
         }
         install(&missing()).await?;
     }
-    let postgres_bin = find_postgres()
-        .with_context(|| format!("PostgreSQL {OLDEST_POSTGRES} or newer is needed in {POSTGRES_VERSIONS}"))?;
-    ensure!(
-        Path::new(RABBITMQ_SERVER).is_file(),
-        "RabbitMQ is needed at {RABBITMQ_SERVER}"
-    );
-    Ok(Programs { postgres_bin })
+    Ok(())
 }
 
 fn missing() -> Vec<&'static str> {
@@ -96,7 +105,7 @@ async fn install(packages: &[&str]) -> Result<()> {
     let wanted = packages.join(" ");
     ensure!(
         Path::new("/usr/bin/apt-get").is_file(),
-        "needed and not installed: {wanted} (or set TOPUP_STACK=containers, or TOPUP_STACK=external)"
+        "needed and not installed: {wanted} (a broker and a database can also come from TOPUP_STACK=containers or TOPUP_STACK=external)"
     );
     let mut command = if rustix::process::geteuid().is_root() {
         Command::new("sh")

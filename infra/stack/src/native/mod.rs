@@ -27,6 +27,7 @@ use crate::addresses::Addresses;
 use crate::home::Home;
 use crate::stack::Options;
 
+pub(crate) use install::ensure_packages;
 pub(crate) use postgres::{USER as POSTGRES_USER, shared_settings as postgres_settings};
 pub(crate) use rabbitmq::{ENABLED_PLUGINS as RABBITMQ_PLUGINS, shared_settings as rabbitmq_settings};
 pub(crate) use random::secret;
