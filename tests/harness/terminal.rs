@@ -40,7 +40,8 @@ impl Terminal {
     /// It could not be built or started.
     pub async fn run(name: &str, arguments: &[&str], settings: &[(&str, &str)]) -> Result<Self> {
         let program = command(name, settings).await?;
-        let mut line = "stty cols 100 rows 30; exec".to_owned();
+        // Whoever started the tests may have them ignore Ctrl-C, as a script's background job does, and whoever they start.
+        let mut line = "stty cols 100 rows 30; exec env --default-signal=INT".to_owned();
         let path = program.get_program().to_str().context("a path that is no text")?;
         for word in std::iter::once(&path).chain(arguments) {
             let _infallible = write!(line, " '{}'", word.replace('\'', r"'\''"));
