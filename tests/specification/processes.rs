@@ -132,7 +132,10 @@ async fn production_refuses_fakes() -> Result<()> {
     let production = [
         ("TOPUP__MODE", "production"),
         ("TOPUP__AMQP__URL", "amqps://topup:secret@broker/v"),
-        ("TOPUP__DATABASE__URL", "postgres://topup:secret@database/d"),
+        (
+            "TOPUP__DATABASE__URL",
+            "postgres://topup:secret@database/d?sslmode=verify-full",
+        ),
         ("TOPUP__PAYSTACK__URL", "https://api.paystack.co"),
         ("TOPUP__PAYSTACK__SECRET_KEY", "sk_live_x"),
     ];
@@ -140,7 +143,12 @@ async fn production_refuses_fakes() -> Result<()> {
         ("TOPUP__PAYSTACK__URL", "http://127.0.0.1:8080"),
         ("TOPUP__PAYSTACK__URL", "https://localhost"),
         ("TOPUP__PAYSTACK__SECRET_KEY", "sk_test_x"),
-        ("TOPUP__AMQP__URL", "amqp://guest:guest@broker/v"),
+        ("TOPUP__AMQP__URL", "amqps://guest:guest@broker/v"),
+        ("TOPUP__AMQP__URL", "amqp://topup:secret@broker/v"),
+        ("TOPUP__AMQP__MANAGEMENT_URL", "http://topup:secret@broker:15672"),
+        ("TOPUP__DATABASE__URL", "postgres://topup:secret@database/d"),
+        ("TOPUP__SMS__URL", "http://sms.example"),
+        ("TOPUP__SMTP__URL", "smtp://relay.example"),
     ];
     for worker in WORKERS {
         for (variable, fake) in fakes {
@@ -163,7 +171,10 @@ async fn a_point_to_be_killed_at_is_refused_in_production_and_where_there_is_no_
     let production = [
         ("TOPUP__MODE", "production"),
         ("TOPUP__AMQP__URL", "amqps://topup:secret@broker/v"),
-        ("TOPUP__DATABASE__URL", "postgres://topup:secret@database/d"),
+        (
+            "TOPUP__DATABASE__URL",
+            "postgres://topup:secret@database/d?sslmode=verify-full",
+        ),
         ("TOPUP__PAYSTACK__SECRET_KEY", "sk_live_x"),
         (topup_failpoints::VARIABLE, "received"),
     ];

@@ -89,6 +89,12 @@ impl Address {
         user.map_or(("", ""), |user| (user.username.as_str(), user.password.as_str()))
     }
 
+    /// Whether what is sent there is encrypted.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.uris.iter().all(|uri| uri.scheme == AMQPScheme::AMQPS)
+    }
+
     /// The user that every fresh broker has, with its well-known password.
     #[must_use]
     pub fn is_guest(&self) -> bool {

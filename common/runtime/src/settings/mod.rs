@@ -10,6 +10,7 @@
 
 mod edge;
 mod payments;
+mod production;
 mod read;
 mod reader;
 mod traces;
@@ -19,7 +20,7 @@ use crate::broker::Address;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use reader::{Reader, variable};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -319,31 +320,6 @@ impl Settings {
         // Every default is valid, which a test holds; the documents are complete in any case but that.
         let _settings = Self::build(&mut nothing_given);
         nothing_given.into_docs()
-    }
-
-    /// What must not happen to real customers.
-    fn refuse_fakes(&self) -> Result<(), SettingsError> {
-        match self.mode {
-            Mode::Development => return Ok(()),
-            Mode::Production => {}
-        }
-        let refuse = |path, why: &str| {
-            Err(SettingsError(format!(
-                "{}: {why} is refused in production",
-                variable(path)
-            )))
-        };
-        if self.paystack.url.is_sandbox() {
-            return refuse("paystack.url", "a sandbox (without TLS, or on this machine)");
-        }
-        if self.amqp.url.as_ref().is_some_and(Address::is_guest) {
-            return refuse("amqp.url", "the user guest");
-        }
-        let test_key = |key: &SecretString| key.expose_secret().starts_with("sk_test_");
-        if self.paystack.secret_key.as_ref().is_some_and(test_key) {
-            return refuse("paystack.secret_key", "a test key");
-        }
-        Ok(())
     }
 }
 

@@ -16,7 +16,7 @@ const CONNECTIONS_MIN: usize = 2;
 impl Settings {
     pub(super) fn build(r: &mut Reader) -> Result<Self, SettingsError> {
         Ok(Self {
-            mode: r.value("mode", "development", "`production` or `development`; production refuses fakes: a sandbox for a payment gateway, the broker's guest user")?,
+            mode: r.value("mode", "development", "`production` or `development`; production refuses fakes (a sandbox, a test key, the broker's guest user) and whatever would go without TLS")?,
             amqp: Amqp::build(r)?,
             database: Database::build(r)?,
             paystack: Paystack::build(r)?,

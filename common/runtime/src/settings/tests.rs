@@ -1,4 +1,5 @@
 use super::*;
+use secrecy::ExposeSecret as _;
 use std::collections::HashMap;
 use std::io::Write as _;
 use topup_rules::lines::CallClass;
@@ -253,29 +254,56 @@ fn a_mistake_in_a_file_is_one_line_that_names_file_and_key() {
 }
 
 #[test]
-fn production_refuses_fakes() {
+fn production_refuses_fakes_and_what_would_go_without_tls() {
     let production = |name, value| load(&[("TOPUP__MODE", "production"), (name, value)]).map(|_| ());
-    for (name, value, line) in [
+    let sandbox = "a sandbox (without TLS, or on this machine)";
+    let broker = "a connection without TLS (write amqps://)";
+    let database = "a connection that may go without TLS (add ?sslmode=verify-full)";
+    let relay = "a mail relay without TLS (write smtps://, or add ?tls=required)";
+    for (name, value, why) in [
+        ("TOPUP__PAYSTACK__URL", "http://127.0.0.1:9000", sandbox),
+        ("TOPUP__PAYSTACK__URL", "https://localhost", sandbox),
+        ("TOPUP__PAYSTACK__SECRET_KEY", "sk_test_1", "a test key"),
+        ("TOPUP__AMQP__URL", "amqps://guest:guest@h", "the user guest"),
+        ("TOPUP__AMQP__URL", "amqps://h", "the user guest"),
+        ("TOPUP__AMQP__URL", "amqp://u:p@h", broker),
         (
-            "TOPUP__PAYSTACK__URL",
-            "http://127.0.0.1:9000",
-            "TOPUP__PAYSTACK__URL: a sandbox (without TLS, or on this machine) is refused in production",
+            "TOPUP__AMQP__MANAGEMENT_URL",
+            "http://u:p@h:15672",
+            "a password without TLS (write https://)",
+        ),
+        ("TOPUP__DATABASE__URL", "postgres://u:p@h/d", database),
+        (
+            "TOPUP__DATABASE__URL",
+            "postgres://u:p@h/d?sslmode=prefer",
+            database,
         ),
         (
-            "TOPUP__PAYSTACK__SECRET_KEY",
-            "sk_test_1",
-            "TOPUP__PAYSTACK__SECRET_KEY: a test key is refused in production",
+            "TOPUP__DATABASE__URL",
+            "postgres://u:p@h/d?sslmode=require&sslmode=disable",
+            database,
         ),
-        (
-            "TOPUP__AMQP__URL",
-            "amqp://h",
-            "TOPUP__AMQP__URL: the user guest is refused in production",
-        ),
+        ("TOPUP__SMS__URL", "http://sms.example", sandbox),
+        ("TOPUP__SMTP__URL", "smtp://u:p@h", relay),
+        ("TOPUP__SMTP__URL", "smtp://h?tls=opportunistic", relay),
     ] {
+        let line = format!("{name}: {why} is refused in production");
         assert_eq!(production(name, value).unwrap_err(), line);
+        // Development takes what production does not.
+        assert_eq!(load(&[(name, value)]).map(|_| ()), Ok(()));
     }
-    assert_eq!(production("TOPUP__AMQP__URL", "amqp://u:p@h"), Ok(()));
-    assert_eq!(production("TOPUP__PAYSTACK__SECRET_KEY", "sk_live_1"), Ok(()));
+    for (name, value) in [
+        ("TOPUP__AMQP__URL", "amqps://u:p@h"),
+        ("TOPUP__AMQP__MANAGEMENT_URL", "https://u:p@h:15671"),
+        ("TOPUP__DATABASE__URL", "postgres://u:p@h/d?sslmode=verify-full"),
+        ("TOPUP__DATABASE__URL", "postgres://u:p@h/d?sslmode=require"),
+        ("TOPUP__PAYSTACK__SECRET_KEY", "sk_live_1"),
+        ("TOPUP__SMS__URL", "https://sms.example"),
+        ("TOPUP__SMTP__URL", "smtp://u:p@h?tls=required"),
+        ("TOPUP__SMTP__URL", "smtps://u:p@h"),
+    ] {
+        assert_eq!(production(name, value), Ok(()), "{name}");
+    }
 }
 
 #[test]
