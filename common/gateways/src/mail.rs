@@ -244,7 +244,8 @@ fn tls_parameters(url: &Url, ca_file: &Path) -> Result<TlsParameters, SetupError
 /// that is not for us) are as permanent, and yet no fault of the recipient's: they are told and tried again.
 fn refusal(error: &SmtpError) -> Sent {
     let said = words::foreign(&words::chain(error), words::REASON_MAX_CHARS);
-    let reason = format!("the mail relay: {said}");
+    let advice = certificate_advice(&said);
+    let reason = format!("the mail relay: {said}{advice}");
     match error.status().map(u16::from) {
         // No such mailbox, not local, too large, bad mailbox name, address syntax, domain takes no mail.
         Some(550..=553 | 555 | 556) => Sent::Refused { reason },
@@ -252,6 +253,18 @@ fn refusal(error: &SmtpError) -> Sent {
             reason,
             retry_after_s: None,
         },
+    }
+}
+
+/// What to do where the relay's certificate is not accepted.
+fn certificate_advice(said: &str) -> &'static str {
+    // The latter is an authority of the same name with another key.
+    if said.contains("UnknownIssuer") || said.contains("BadSignature") {
+        " (an authority that is not trusted signed its certificate: TOPUP__SMTP__CA_FILE names the file of the one that did)"
+    } else if said.contains("not valid for name") {
+        " (its certificate is for another name: write one that it has into TOPUP__SMTP__URL)"
+    } else {
+        ""
     }
 }
 

@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// No connection could be had from the pool.
-    #[error("no database connection: {0}")]
+    #[error("{}", pool_text(.0))]
     Pool(#[from] deadpool_postgres::PoolError),
     /// No connection of the pool became free, and gave a sign of life, in time.
     #[error("no database connection: none within {after_s} s")]
@@ -157,5 +157,34 @@ fn postgres_text(error: &tokio_postgres::Error) -> String {
             Some(source) => format!("database: {error}: {source}"),
             None => format!("database: {error}"),
         },
+    }
+}
+
+fn pool_text(error: &deadpool_postgres::PoolError) -> String {
+    let advice = certificate_advice(error, "TOPUP__DATABASE__CA_FILE");
+    format!("no database connection: {error}{advice}")
+}
+
+/// What to do where a server's certificate is not accepted, to stand behind the error; nothing where it is something
+/// else. `ca_setting` names the file of authorities to trust.
+#[must_use]
+pub fn certificate_advice(error: &(dyn std::error::Error + 'static), ca_setting: &str) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        said.push_str(&error.to_string());
+        cause = error.source();
+    }
+    // The latter is an authority of the same name with another key.
+    if said.contains("UnknownIssuer") || said.contains("BadSignature") {
+        format!(
+            " (an authority that is not trusted signed the server's certificate: {ca_setting} names the file of the one that did)"
+        )
+    } else if said.contains("not valid for name") {
+        " (the server's certificate is for another name: write one that it has into the address, or give the server a \
+         certificate for this one)"
+            .to_owned()
+    } else {
+        String::new()
     }
 }

@@ -75,7 +75,7 @@ pub use adjust::{AdjustRefusal, Adjusted, ByHand, Moved};
 pub use audit::{AuditPolicy, AuditReport, Check};
 pub use cards::SavedCard;
 pub use delivery::{Contact, InvalidState, NoticeRow, NoticeState};
-pub use error::StoreError;
+pub use error::{StoreError, certificate_advice};
 pub use grants::{GrantsPart, ROLE_PREFIX, Role};
 pub use holds::{HoldClose, HoldGrant};
 pub use import::{

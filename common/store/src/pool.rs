@@ -33,7 +33,8 @@ const LOCK_TIMEOUT_S: u32 = 10;
 /// How to reach the database.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
-    /// `postgres://user:password@host/database?sslmode=…`, several hosts allowed.
+    /// `postgres://user:password@host/database?sslmode=verify-full`, several hosts allowed. With `require` and
+    /// `verify-ca`, too, the server's certificate and name are checked.
     pub url: String,
     /// Connections at most.
     pub connections_max: usize,
@@ -106,8 +107,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Settings`] for an unusable URL or CA file.
     pub fn new(options: &StoreOptions) -> Result<Self, StoreError> {
-        let mut config: tokio_postgres::Config = options
-            .url
+        let mut config: tokio_postgres::Config = with_known_modes(&options.url)
             .parse()
             .map_err(|e: tokio_postgres::Error| StoreError::Settings(describe(&e)))?;
         config.application_name(&options.application_name);
@@ -224,6 +224,15 @@ impl Store {
 fn patience(statement_timeout_s: u32) -> Option<Duration> {
     let at_server = Duration::from_secs(statement_timeout_s.into());
     (statement_timeout_s > 0).then(|| at_server + at_server.min(ANSWER_GRACE))
+}
+
+/// With encryption, the server's certificate and name are always checked; the driver knows `require` for that alone.
+fn with_known_modes(url: &str) -> String {
+    ["verify-full", "verify-ca"]
+        .into_iter()
+        .fold(url.to_owned(), |url, mode| {
+            url.replace(&format!("sslmode={mode}"), "sslmode=require")
+        })
 }
 
 fn roots(options: &StoreOptions) -> Result<RootCertStore, StoreError> {

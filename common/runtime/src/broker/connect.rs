@@ -10,6 +10,7 @@ use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties};
 use std::future::Future;
 use std::time::Duration;
+use topup_store::certificate_advice;
 
 /// Of every program of the fleet.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -18,7 +19,7 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     /// A host refused, or was not there.
-    #[error("broker {host}: {source}")]
+    #[error("broker {host}: {source}{}", certificate_advice(.source, "TOPUP__AMQP__CA_FILE"))]
     Unreachable {
         /// Host and port.
         host: String,

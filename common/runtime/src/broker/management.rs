@@ -2,7 +2,7 @@
 
 use super::Address;
 use super::check::CheckError;
-use crate::settings::Amqp;
+use crate::settings::{Amqp, SettingsError};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -40,8 +40,20 @@ struct Overview {
 impl<'a> Management<'a> {
     /// Nothing is asked yet.
     pub(super) fn of(amqp: &'a Amqp) -> Result<Self, CheckError> {
+        let mut client = reqwest::Client::builder().timeout(ANSWER_TIMEOUT);
+        if let Some(path) = &amqp.ca_file {
+            let unusable = |problem: String| {
+                CheckError::Settings(SettingsError::about(
+                    "amqp.ca_file",
+                    &format!("{}: {problem}", path.display()),
+                ))
+            };
+            let pem = std::fs::read(path).map_err(|e| unusable(e.to_string()))?;
+            let trusted = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| unusable(e.to_string()))?;
+            client = client.tls_certs_merge(trusted);
+        }
         Ok(Self {
-            client: reqwest::Client::builder().timeout(ANSWER_TIMEOUT).build()?,
+            client: client.build()?,
             url: amqp.management_url.as_ref().ok_or(CheckError::NoAddress)?,
             address: amqp.address()?,
         })
