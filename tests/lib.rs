@@ -36,6 +36,7 @@ pub use harness::sender::Sender;
 pub use harness::shared::{fresh_space, migrated_space, own_stack, stack};
 pub use harness::shop::Shop;
 pub use harness::terminal::{CTRL_C, ENTER, Terminal};
+pub use harness::tls::{Authority, Behind, Door, host_and_port};
 pub use harness::views::{AccountView, OpenTopup, WalletView, credits};
 pub use harness::wire::{Cut, Wire};
 pub use harness::wires::Wires;

@@ -65,6 +65,20 @@ impl App {
         Self::start_in(space, options, leave).await
     }
 
+    /// The same with options that depend on the space; what else is made for it comes back beside.
+    ///
+    /// # Errors
+    /// As [`App::start`], and what `prepare` finds.
+    pub async fn start_by<T>(
+        options: AppOptions,
+        prepare: impl AsyncFnOnce(&Space, AppOptions) -> Result<(AppOptions, T)>,
+    ) -> Result<(Self, T)> {
+        let leave = shared::leave_to_run(options.is_alone).await?;
+        let space = shared::migrated_space().await?;
+        let (options, made) = prepare(&space, options).await?;
+        Ok((Self::start_in(space, options, leave).await?, made))
+    }
+
     /// The same on a stack of the test's own, whose servers it may do anything to: see [`own_stack`](crate::own_stack).
     ///
     /// # Errors

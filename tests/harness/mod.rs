@@ -25,6 +25,7 @@ pub(crate) mod sender;
 pub(crate) mod shared;
 pub(crate) mod shop;
 pub(crate) mod terminal;
+pub(crate) mod tls;
 pub(crate) mod views;
 pub(crate) mod wire;
 pub(crate) mod wires;

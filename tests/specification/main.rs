@@ -68,6 +68,7 @@ mod secrets;
 mod setting_up;
 mod status;
 mod story;
+mod tls;
 mod terminal;
 mod traces;
 mod why;

@@ -121,17 +121,20 @@ async fn a_hold_is_used_and_expires(app: &App) -> Result<()> {
             sms_wallet(1004),
             batch,
             "20".parse()?,
-            jiff::SignedDuration::from_secs(2),
+            jiff::SignedDuration::from_hours(1),
         )
         .await?;
     ensure!(matches!(granted, HoldGrant::Granted { .. }), "{granted:?}");
     app.send(&[event(1004).credits(5).with("batch_id", batch.to_string())])
         .await?;
-    eventually("an expired hold", async || {
-        let count = "SELECT count(*) FROM holds WHERE state = 'expired' AND used_milli = 5000";
-        Ok((app.rows.count(count).await? == 1).then_some(()))
-    })
-    .await
+    let holds = async |condition: &str| {
+        let count = format!("SELECT count(*) FROM holds WHERE used_milli = 5000 AND {condition}");
+        Ok((app.rows.count(&count).await? == 1).then_some(()))
+    };
+    eventually("a hold that is used", async || holds("state = 'open'").await).await?;
+    let over = "UPDATE holds SET expires_at = clock_timestamp()";
+    app.rows.client().batch_execute(over).await?;
+    eventually("an expired hold", async || holds("state = 'expired'").await).await
 }
 
 /// A row that its worker left in the outbox; and somebody was told of a card that is about to expire.
