@@ -95,3 +95,44 @@ fn password(file: &Path) -> anyhow::Result<String> {
     );
     Ok(password.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(files: &[(&str, &Path)], directory: Option<&Path>) -> anyhow::Result<BTreeMap<Role, String>> {
+        let files = files
+            .iter()
+            .map(|(name, file)| ((*name).to_owned(), file.to_path_buf()));
+        let passwords = Passwords {
+            directory: directory.map(Path::to_path_buf),
+            files: files.collect(),
+        };
+        read(&passwords, &Role::ALL, Role::as_str)
+    }
+
+    #[test]
+    fn a_password_is_its_files_text_and_what_is_wrong_names_file_or_name() {
+        let directory = std::env::temp_dir().join(format!("fleetctl-grants-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let (good, empty) = (directory.join("good"), directory.join("empty"));
+        std::fs::write(&good, "hard to guess\n").unwrap();
+        std::fs::write(&empty, " \n").unwrap();
+        let read = given(&[("sms-sent", &good)], None).unwrap();
+        assert_eq!(
+            read,
+            BTreeMap::from([(Role::SmsSent, "hard to guess".to_owned())])
+        );
+        let wrong = |files: &[(&str, &Path)], directory| given(files, directory).unwrap_err().to_string();
+        let nobody = wrong(&[("sms_sent", &good)], None);
+        assert!(
+            nobody.contains("there is no sms_sent, only owner, sms-sent,"),
+            "{nobody}"
+        );
+        assert!(wrong(&[("sms-sent", &empty)], None).ends_with("empty is empty"));
+        // Of a directory everybody's is wanted: who is left out would be locked out.
+        let missing = wrong(&[], Some(&directory));
+        assert!(missing.contains("owner can't be read"), "{missing}");
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}
