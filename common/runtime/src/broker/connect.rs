@@ -113,7 +113,9 @@ impl Sign {
     pub(crate) fn consuming(process: &str, queue: &str) -> Self {
         Self {
             name: format!("{} consuming", connection_name(process)),
-            what_for: format!("takes the messages of {queue}, and acknowledges them when they are dealt with"),
+            what_for: format!(
+                "takes the messages of {queue}, and acknowledges them when they are dealt with"
+            ),
         }
     }
 
@@ -121,7 +123,9 @@ impl Sign {
     pub(crate) fn publishing(process: &str) -> Self {
         Self {
             name: format!("{} publishing", connection_name(process)),
-            what_for: format!("publishes what {process} causes, retries and dead letters included; takes nothing"),
+            what_for: format!(
+                "publishes what {process} causes, retries and dead letters included; takes nothing"
+            ),
         }
     }
 
@@ -257,12 +261,7 @@ pub(crate) async fn within<T>(
 
 /// Which process it is, as the management page shows it: `sms-sent@host#pid v0.1.0`.
 fn connection_name(process: &str) -> String {
-    format!(
-        "{process}@{}#{} v{}",
-        host_name(),
-        std::process::id(),
-        VERSION
-    )
+    format!("{process}@{}#{} v{}", host_name(), std::process::id(), VERSION)
 }
 
 /// A consumer's name in the management page: `sms-sent.host.pid.1`.
