@@ -73,7 +73,7 @@ pub(super) fn verdicts_told(verdicts: &[Told]) -> anyhow::Result<String> {
         let Words { because, do_this } = &told.words;
         writeln!(
             text,
-            "\nThe {} wallet was not topped up because {because}.",
+            "\nThe {} wallet is not topped up now because {because}.",
             told.service
         )?;
         writeln!(text, "Do this: {do_this}.")?;
