@@ -1,8 +1,9 @@
 //! A process from start to end: settings, logs, the health address, the database where there is one, signals.
 //!
 //! [`run`] is the whole of a worker's `main`. The order of the end: SIGTERM → consumers stop taking, and finish what
-//! they have in hand → the outbox is flushed → connections close → the last spans of traces are exported → exit code 0. A second signal, or the end of the
-//! grace period, ends the process at once with exit code 1; nothing is lost by that either.
+//! they have in hand → the outbox is flushed → connections close → the last spans of traces are exported → exit code 0.
+//! A second signal, or the end of the grace period, ends the process at once with exit code 1; nothing is lost by that
+//! either.
 
 mod clock;
 mod frame;

@@ -125,8 +125,12 @@ pub(crate) struct Exporting {
 impl Exporting {
     /// Sends what is left, for a few seconds at most.
     pub(crate) async fn finish(self) {
+        self.finish_within(FLUSH_MAX).await;
+    }
+
+    async fn finish_within(self, max: Duration) {
         self.stopper.stop();
-        if timeout(FLUSH_MAX, self.task).await.is_err() {
+        if timeout(max, self.task).await.is_err() {
             warn!("the collector does not take the last spans of traces in time");
         }
     }
@@ -218,5 +222,88 @@ impl Collector {
         let answer = ExportTraceServiceResponse::decode(answer.as_slice()).unwrap_or_default();
         let refused = answer.partial_success.map_or(0, |partial| partial.rejected_spans);
         Ok(u64::try_from(refused).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+    use opentelemetry::InstrumentationScope;
+    use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status};
+    use opentelemetry_sdk::trace::{SpanEvents, SpanLinks};
+    use std::time::SystemTime;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    fn span() -> SpanData {
+        SpanData {
+            span_context: SpanContext::NONE,
+            parent_span_id: SpanId::INVALID,
+            parent_span_is_remote: false,
+            span_kind: SpanKind::Internal,
+            name: "a span".into(),
+            start_time: SystemTime::UNIX_EPOCH,
+            end_time: SystemTime::UNIX_EPOCH,
+            attributes: Vec::new(),
+            dropped_attributes_count: 0,
+            events: SpanEvents::default(),
+            links: SpanLinks::default(),
+            status: Status::Unset,
+            instrumentation_scope: InstrumentationScope::default(),
+        }
+    }
+
+    async fn listen() -> (TcpListener, Queue, Exporter) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let settings = Settings::of(&[("TOPUP__TRACES__URL", &url)]);
+        let resource = Resource::builder_empty().build();
+        let (queue, exporter) = to(&settings.traces.url.unwrap(), &resource).unwrap();
+        (listener, queue, exporter)
+    }
+
+    #[tokio::test]
+    async fn a_span_that_finds_no_room_is_dropped_and_nobody_waits() {
+        let (_listener, queue, mut exporter) = listen().await;
+        for _ in 0..WAITING_MAX + 10 {
+            queue.take(span());
+        }
+        exporter.spans.close();
+        let mut waiting = 0;
+        while exporter.spans.recv().await.is_some() {
+            waiting += 1;
+        }
+        assert_eq!(waiting, WAITING_MAX);
+    }
+
+    #[tokio::test]
+    async fn the_end_sends_what_is_left_at_once() {
+        let (listener, queue, exporter) = listen().await;
+        let exporting = exporter.start();
+        let collector = tokio::spawn(async move {
+            let (mut caller, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 64 * 1024];
+            let mut read = 0;
+            while !request[..read].windows(6).any(|bytes| bytes == b"a span") {
+                read += caller.read(&mut request[read..]).await.unwrap();
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+            caller.write_all(answer).await.unwrap();
+            String::from_utf8_lossy(&request[..read]).into_owned()
+        });
+        queue.take(span());
+        exporting.finish().await;
+        let request = collector.await.unwrap();
+        assert!(request.starts_with("POST /v1/traces HTTP/1.1"), "{request}");
+    }
+
+    #[tokio::test]
+    async fn a_collector_that_never_answers_holds_up_no_end() {
+        let (_listener, queue, exporter) = listen().await;
+        queue.take(span());
+        let exporting = exporter.start();
+        // The test would last as long as an answer may take.
+        exporting.finish_within(Duration::from_millis(50)).await;
     }
 }
