@@ -68,7 +68,7 @@ mod secrets;
 mod setting_up;
 mod status;
 mod story;
-mod tls;
 mod terminal;
+mod tls;
 mod traces;
 mod why;
