@@ -3,7 +3,7 @@
 use super::{Part, said};
 use crate::output::count;
 use crate::pause::SILENT_S;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use topup_runtime::broker::management::About;
 use topup_store::{ProcessRow, Store, StoreError};
@@ -36,16 +36,9 @@ pub(super) async fn examine(store: &Store, about: Option<&About>, part: &mut Par
             "see to the database first",
         ),
     }
-    if let Some(broker) = about.and_then(|about| about.clock) {
-        // It was told in whole seconds, a moment ago.
-        let apart = broker.duration_since(Timestamp::now());
-        let apart = if apart.abs() < APART_WARNED {
-            SignedDuration::ZERO
-        } else {
-            apart
-        };
+    if let Some(ahead) = about.and_then(|about| about.clock_ahead) {
         part.looked_at("this machine's and the broker's");
-        tell(apart, "broker", part);
+        tell(ahead, "broker", part);
     }
     // Where they can't be read, the part of the processes says so.
     if let Ok(processes) = store.processes().await {
