@@ -22,7 +22,7 @@ const CONNECTIONS_MAX: usize = 2;
 /// Longest statement.
 const STATEMENT_TIMEOUT_S: u32 = 30;
 /// The one day that the ledger has here is as long as any history, and what is before it.
-const LEDGER_DAY: &str = "ledger_of_the_model";
+const LEDGER_DAY: &str = "ledger_2000_01_01";
 /// How far the ledger reaches back from the first moment.
 const LEDGER_BACK: SignedDuration = SignedDuration::from_hours(24 * 10);
 /// How far it reaches ahead.
