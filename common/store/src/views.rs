@@ -1,6 +1,6 @@
 //! Top-ups as people look at them: where each stands, and what was paid for it.
 
-use crate::{Store, StoreError, rows};
+use crate::{Store, StoreError, rows, trace};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_postgres::Row;
@@ -49,6 +49,8 @@ pub struct TopupView {
     pub waits_for: Option<TopupId>,
     /// When it ended.
     pub settled_at: Option<Timestamp>,
+    /// The trace of what triggered it: 32 hexadecimal digits.
+    pub trace_id: Option<String>,
     /// What was asked of the gateway.
     pub payment: Option<PaymentView>,
 }
@@ -184,6 +186,10 @@ fn view(row: &Row) -> Result<TopupView, StoreError> {
         due_at: row.try_get("due_at")?,
         waits_for: row.try_get("waits_for")?,
         settled_at: row.try_get("settled_at")?,
+        trace_id: row
+            .try_get::<_, Option<&str>>("traceparent")?
+            .and_then(trace::read)
+            .map(|context| context.trace_id().to_string()),
         payment: payment(row)?,
     })
 }

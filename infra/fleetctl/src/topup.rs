@@ -132,6 +132,9 @@ fn told(topup: &TopupView) -> anyhow::Result<String> {
     if let Some(earlier) = topup.waits_for {
         line("waits for", &format!("top-up {earlier}"))?;
     }
+    if let Some(trace) = &topup.trace_id {
+        line("trace", trace)?;
+    }
     match &topup.payment {
         Some(payment) => payment_told(&mut text, payment)?,
         None => text.push_str("\nno payment was asked for\n"),
@@ -220,6 +223,7 @@ mod tests {
             due_at: None,
             waits_for: None,
             settled_at: Some(at(1)),
+            trace_id: Some("0af7651916cd43dd8448eb211c80319c".into()),
             payment: Some(PaymentView {
                 reference: Reference::of_topup(account, Uuid::nil()),
                 gateway: "paystack".into(),
@@ -271,6 +275,7 @@ mod tests {
              triggered by   event 00000000-0000-0000-0000-000000000000, which left 99.5 credits\n\
              asked for at   2026-11-22 08:15:00.000Z\n\
              ended at       2026-11-22 08:15:01.000Z\n\
+             trace          0af7651916cd43dd8448eb211c80319c\n\
              \n\
              payment        topup-1001-00000000-0000-0000-0000-000000000000\n\
             \x20 amount       ZAR 127.50 on the card ending in 4081\n\
