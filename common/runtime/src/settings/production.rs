@@ -62,6 +62,14 @@ impl Settings {
                 plain(&self.smtp.url, is_encrypted_relay),
                 "a mail relay without TLS (write smtps://, or add ?tls=required)",
             ),
+            (
+                "traces.url",
+                self.traces
+                    .url
+                    .as_ref()
+                    .is_some_and(super::HttpUrl::is_in_the_clear),
+                "a collector on another machine without TLS (write https://)",
+            ),
         ];
         match refusals.into_iter().find(|(_, refused, _)| *refused) {
             Some((path, _, why)) => Err(SettingsError(format!(

@@ -286,6 +286,11 @@ fn production_refuses_fakes_and_what_would_go_without_tls() {
         ("TOPUP__SMS__URL", "http://sms.example", sandbox),
         ("TOPUP__SMTP__URL", "smtp://u:p@h", relay),
         ("TOPUP__SMTP__URL", "smtp://h?tls=opportunistic", relay),
+        (
+            "TOPUP__TRACES__URL",
+            "http://collector:4318",
+            "a collector on another machine without TLS (write https://)",
+        ),
     ] {
         let line = format!("{name}: {why} is refused in production");
         assert_eq!(production(name, value).unwrap_err(), line);
@@ -301,6 +306,8 @@ fn production_refuses_fakes_and_what_would_go_without_tls() {
         ("TOPUP__SMS__URL", "https://sms.example"),
         ("TOPUP__SMTP__URL", "smtp://u:p@h?tls=required"),
         ("TOPUP__SMTP__URL", "smtps://u:p@h"),
+        ("TOPUP__TRACES__URL", "https://collector:4318"),
+        ("TOPUP__TRACES__URL", "http://127.0.0.1:4318"),
     ] {
         assert_eq!(production(name, value), Ok(()), "{name}");
     }

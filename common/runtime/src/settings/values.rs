@@ -40,12 +40,25 @@ impl HttpUrl {
     /// Without encryption, or on this very machine: a sandbox at best.
     #[must_use]
     pub fn is_sandbox(&self) -> bool {
-        !self.0.starts_with("https://")
-            || self.0.split("://").nth(1).is_some_and(|rest| {
-                let authority = rest.split('/').next().unwrap_or_default();
-                let host = authority.rsplit('@').next().unwrap_or_default();
-                host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
-            })
+        !self.is_encrypted() || self.is_on_this_machine()
+    }
+
+    /// Without encryption, to another machine: for everybody in between to read.
+    #[must_use]
+    pub fn is_in_the_clear(&self) -> bool {
+        !self.is_encrypted() && !self.is_on_this_machine()
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+
+    fn is_on_this_machine(&self) -> bool {
+        self.0.split("://").nth(1).is_some_and(|rest| {
+            let authority = rest.split('/').next().unwrap_or_default();
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
+        })
     }
 }
 
@@ -324,14 +337,17 @@ mod tests {
             parse("https://api.example.com/").map(|u| u.to_string()),
             Ok("https://api.example.com".into())
         );
-        for (url, sandbox) in [
-            ("https://api.paystack.co", false),
-            ("http://api.paystack.co", true),
-            ("https://127.0.0.1:8443/x", true),
-            ("https://localhost", true),
-            ("https://[::1]:1", true),
+        for (url, sandbox, in_the_clear) in [
+            ("https://api.paystack.co", false, false),
+            ("http://api.paystack.co", true, true),
+            ("https://127.0.0.1:8443/x", true, false),
+            ("http://127.0.0.1:4318", true, false),
+            ("https://localhost", true, false),
+            ("https://[::1]:1", true, false),
         ] {
-            assert_eq!(parse(url).unwrap().is_sandbox(), sandbox, "{url}");
+            let url = parse(url).unwrap();
+            assert_eq!(url.is_sandbox(), sandbox, "{url}");
+            assert_eq!(url.is_in_the_clear(), in_the_clear, "{url}");
         }
         assert_eq!(
             parse("ftp://user:secret@host"),
