@@ -6,6 +6,7 @@
 mod batch;
 mod delivery;
 mod each;
+mod pulse;
 mod session;
 mod settle;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A stream of deliveries that ends is a lost session, not a quiet queue: the broker cancels consumers whose queue is
 //! deleted or moves.
 
+use super::pulse::Pulse;
 use crate::broker::topology::Topology;
 use crate::broker::{
     Address, BrokerError, Link, Pauses, Purpose, Sign, VERSION, connect, is_parsing, tag_name, within,
@@ -11,17 +12,14 @@ use crate::health::Part;
 use crate::process::{Presence, Process, Shutdown};
 use crate::settings::Amqp;
 use crate::{broker::check, telemetry};
-use futures_util::{Stream, StreamExt as _};
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
-    QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Acker, Channel, ConnectionStatus, Consumer, Event};
-use std::pin::Pin;
+use lapin::{Acker, Consumer};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio::time::Instant;
 use topup_failpoints::{Point, reach};
 use tracing::{debug, error, info, warn};
 
@@ -32,14 +30,6 @@ const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// lost the last one in 9 of 100 tries, and its messages came again; after 100 ms in none of 50. Acknowledged first and
 /// cancelled then: in none of 120.
 const ACKNOWLEDGEMENTS_ARRIVE: Duration = Duration::from_millis(250);
-/// How often a session looks whether its connection still stands, beside being told.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often a session asks whether the broker still knows of a consumer of its queue. A queue that is deleted and
-/// made again at once can lose its consumers without a word to them.
-const ASK_EVERY: Duration = Duration::from_secs(2);
-/// Answers in a row that know of none before the session is given up: a queue that has no leader for a moment gives
-/// the same answer.
-const UNKNOWN_MAX: u32 = 2;
 /// A session that lasted this long was a good one: the next pause is short again.
 const GOOD_SESSION: Duration = Duration::from_secs(5);
 /// Messages ahead while the queue may hold one that the library can't read.
@@ -154,82 +144,6 @@ impl Session {
             debug!(%error, "messages go back with the channel");
         }
         self.link.close().await;
-    }
-}
-
-/// Notices that a connection is gone where the stream of deliveries does not end: the library does not always tell
-/// it, when what it can't read arrives together with what it can.
-pub(super) struct Pulse {
-    events: Pin<Box<dyn Stream<Item = Event> + Send>>,
-    looks: Interval,
-    connection: ConnectionStatus,
-    channel: Channel,
-    queue: &'static str,
-    patience: Duration,
-    asks: Interval,
-    /// Answers in a row that knew of no consumer.
-    unknown: u32,
-}
-
-impl Pulse {
-    fn of(link: &Link, queue: &'static str) -> Self {
-        let mut asks = tokio::time::interval_at(Instant::now() + ASK_EVERY, ASK_EVERY);
-        asks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self {
-            events: Box::pin(link.connection.events_listener()),
-            looks: tokio::time::interval(LOOK_EVERY),
-            connection: link.connection.status().clone(),
-            channel: link.channel.clone(),
-            queue,
-            patience: link.patience(),
-            asks,
-            unknown: 0,
-        }
-    }
-
-    /// Returns when the session is broken, with the cause where it is known.
-    pub(super) async fn stopped(&mut self) -> Option<lapin::Error> {
-        loop {
-            tokio::select! {
-                event = self.events.next() => match event {
-                    Some(Event::Error(error)) => return Some(error),
-                    // Of no concern to who only acknowledges.
-                    Some(_) => {}
-                    None => return None,
-                },
-                _ = self.looks.tick() => {
-                    if !self.connection.connected() || !self.channel.status().connected() {
-                        return None;
-                    }
-                }
-                _ = self.asks.tick() => {
-                    if !self.is_known().await {
-                        return None;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Whether the broker knows of a consumer, as far as it says. Where a queue has several, others go on with the
-    /// work of one that was forgotten.
-    async fn is_known(&mut self) -> bool {
-        let options = QueueDeclareOptions {
-            passive: true,
-            ..QueueDeclareOptions::default()
-        };
-        let asked = self
-            .channel
-            .queue_declare(self.queue.into(), options, FieldTable::default());
-        match within(self.patience, "count consumers", asked).await {
-            Ok(queue) if queue.consumer_count() > 0 => self.unknown = 0,
-            Ok(_none) => self.unknown += 1,
-            Err(error) => {
-                warn!(queue = self.queue, %error, "the queue can't be asked for its consumers");
-                return false;
-            }
-        }
-        self.unknown < UNKNOWN_MAX
     }
 }
 
