@@ -296,10 +296,7 @@ async fn detach_closed(client: &Client) -> Result<(), StoreError> {
             &[],
         )
         .await?;
-    let owns_ledger = match closed.is_empty() {
-        true => false,
-        false => owns_ledger(client).await?,
-    };
+    let owns_ledger = !closed.is_empty() && owns_ledger(client).await?;
     for row in closed {
         let day: &str = row.get(0);
         let Ok(date) = day.parse::<Date>() else { continue };

@@ -11,8 +11,9 @@ use topup_gateways::payment::PaymentGateway;
 use topup_runtime::{Process, metrics};
 use tracing::{error, info, warn};
 
-/// So many days that are over are looked at; what lies further back is a person's to ask for.
-const DAYS_MAX: i64 = 3;
+/// So many days that are over are looked at, and watched once they are compared; what lies further back is a person's to
+/// ask for.
+pub(crate) const DAYS_MAX: i32 = 3;
 
 /// Compares until the process is to stop. A comparison under way is dropped then, and changes nothing.
 pub(crate) async fn run(process: &Process, gateway: &PaymentGateway) {

@@ -1,5 +1,6 @@
 //! What an operator watches.
 
+use crate::daily::DAYS_MAX;
 use anyhow::{Context as _, Result};
 use topup_rules::ids::ReferenceKind;
 use topup_rules::topup::TopupState;
@@ -8,9 +9,6 @@ use topup_runtime::metrics::{self, OPEN_PAYMENTS};
 
 /// Wallets out of step that are told of in one sweep, at most.
 const OUT_OF_STEP_MAX: i64 = 20;
-
-/// Days whose comparison with the gateway's list is watched: as many as the sweeper looks back.
-const COMPARED_DAYS: i32 = 3;
 
 /// What an operator watches: how much waits, and for how long.
 pub(crate) async fn measure(process: &Process) -> Result<u64> {
@@ -37,7 +35,7 @@ pub(crate) async fn measure(process: &Process) -> Result<u64> {
     // Whoever compared a day, and whenever this process was started.
     let for_a_person = process
         .store
-        .differences_for_a_person(COMPARED_DAYS)
+        .differences_for_a_person(DAYS_MAX)
         .await
         .context("counting differences from the payment gateway's list")?;
     metrics::RECONCILIATION_FOR_A_PERSON.set([], for_a_person as f64);
