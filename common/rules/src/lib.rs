@@ -111,6 +111,9 @@
 //!   cards are kept by the store. That a card is about to run out is told in time ([`cards::is_expiring`],
 //!   [`notices::card_expiring`]).
 //!
+//! What belongs to whom besides (looking, buying, asking leave, moving credits) is [`access`]'s: the account's own, its
+//! main's, the platform's; nobody hears of an account that is none of these.
+//!
 //! # Low credit
 //!
 //! * **L1** A balance that goes from above the notice threshold to it or below it notifies the account holder, whatever
@@ -167,6 +170,7 @@
 //! * **A5** Every settled top-up and purchase has its notices, every failure its disablement.
 //! * **A6** After a disablement no intent is committed and no reference submitted again.
 
+pub mod access;
 pub mod account;
 pub mod caps;
 pub mod cards;

@@ -1,6 +1,8 @@
 //! The rules as tables: one row is one sentence, and a test's name begins with the rule that it is about.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod amounts;
 #[cfg(test)]
 mod caps;
