@@ -38,6 +38,6 @@ pub mod telemetry;
 pub use broker::{Outgoing, PublishError, Publisher};
 pub use consume::{BatchHandler, Failure, Handler, Meta, Outcome, ParkClass};
 pub use outbox::Outbox;
-pub use process::{Clock, Process, PublicProcess, Shutdown, run, run_public};
+pub use process::{Clock, Process, PublicDatabase, PublicProcess, Shutdown, run, run_public};
 pub use settings::{Mode, Settings, SettingsError};
 pub use telemetry::{metrics, traces};

@@ -20,7 +20,7 @@ use senders::Senders;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use topup_gateways::payment::PaymentGateway;
-use topup_runtime::{PublicProcess, Publisher, SettingsError};
+use topup_runtime::{Clock, PublicDatabase, PublicProcess, Publisher, Settings, SettingsError};
 
 pub use serve::serve;
 
@@ -30,8 +30,12 @@ pub const NAME: &str = "edge";
 /// What the routes share.
 #[derive(Debug)]
 pub struct Edge {
+    settings: Arc<Settings>,
     gateway: PaymentGateway,
     publisher: Publisher,
+    clock: Clock,
+    /// None: webhooks alone are served.
+    database: Option<PublicDatabase>,
     senders: Senders,
     webhooks: Semaphore,
 }
@@ -44,6 +48,9 @@ impl Edge {
     pub fn new(process: &PublicProcess) -> Result<Arc<Self>, SettingsError> {
         let settings = &process.settings;
         Ok(Arc::new(Self {
+            settings: Arc::clone(settings),
+            clock: process.clock.clone(),
+            database: process.database.clone(),
             gateway: settings.paystack.client(PaymentGateway::paystack)?,
             publisher: process.publisher.clone(),
             senders: Senders::new(&settings.edge.webhook_senders, &settings.edge.proxies),

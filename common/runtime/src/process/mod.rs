@@ -30,7 +30,7 @@ use tracing::{error, warn};
 
 pub use clock::Clock;
 pub(crate) use presence::Presence;
-pub use public::{PublicProcess, run_public};
+pub use public::{PublicDatabase, PublicProcess, run_public};
 pub use shutdown::{Shutdown, Stopper};
 
 /// Why a process ended badly.

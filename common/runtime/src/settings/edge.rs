@@ -1,17 +1,32 @@
 //! Settings of the process that the world outside calls.
 
 use super::reader::{Reader, SettingsError};
+use super::values::HttpUrl;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 /// The edge's public address, and whom it listens to.
 #[derive(Debug, Clone)]
 pub struct Edge {
-    /// For webhooks.
+    /// For webhooks, the HTTP interface and the pages.
     pub listen: SocketAddr,
+    /// What people and platforms call it by, from outside; without it, its own address.
+    pub public_url: Option<HttpUrl>,
     /// Where the payment gateway sends webhooks from; empty: their signature alone decides.
     pub webhook_senders: Vec<IpAddr>,
     /// Load balancers in front of the edge, whose `X-Forwarded-For` is believed.
     pub proxies: Vec<IpAddr>,
+    /// Connections to the database of one edge, at most: few, so that however many people look at their credits, the
+    /// workers' statements do not queue behind theirs.
+    pub database_connections: usize,
+    /// Requests of the interface and the pages in hand at once; further ones hear 503.
+    pub requests_max: usize,
+    /// How long somebody who does nothing stays signed in.
+    pub session_idle: Duration,
+    /// The terms that account holders agree to when a card is to be charged automatically, or by one click.
+    pub terms_version: String,
+    /// Where these can be read.
+    pub terms_url: Option<HttpUrl>,
 }
 
 impl Edge {
@@ -22,12 +37,31 @@ impl Edge {
                 "127.0.0.1:0",
                 "the edge's public address; port 0 takes a free one",
             )?,
+            public_url: r.optional("edge.public_url", "what account holders and platforms call the edge by, from outside: `https://credits.example.com`; links in mails and on the payment gateway's page begin with it; without it, its own address")?,
             webhook_senders: r
                 .optional("edge.webhook_senders", "IP addresses that webhooks may come from, separated by commas (the payment gateway publishes its own); without it, or empty, the signature alone decides")?
                 .unwrap_or_default(),
             proxies: r
                 .optional("edge.proxies", "IP addresses of load balancers in front of the edge, separated by commas; their `X-Forwarded-For`, and nobody else's, says who called")?
                 .unwrap_or_default(),
+            database_connections: some(r, "edge.database_connections", "8", "connections to the database of one edge, at most")?,
+            requests_max: some(r, "edge.requests_max", "256", "requests of the HTTP interface and the Client Zone in hand at once, webhooks apart; further ones are told to come again")?,
+            session_idle: r.value("edge.session_idle", "30m", "how long somebody who does nothing stays signed in")?,
+            terms_version: r.value("edge.terms_version", "1", "which terms account holders agree to when a card is to be charged automatically or by one click; kept with each agreement")?,
+            terms_url: r.optional("edge.terms_url", "where these terms can be read")?,
         })
+    }
+}
+
+/// None at all would answer nobody.
+fn some(
+    r: &mut Reader,
+    path: &'static str,
+    default: &'static str,
+    doc: &'static str,
+) -> Result<usize, SettingsError> {
+    match r.value(path, default, doc)? {
+        0 => Err(SettingsError::about(path, "must be at least 1")),
+        some => Ok(some),
     }
 }

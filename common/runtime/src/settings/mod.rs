@@ -28,6 +28,7 @@ use topup_rules::retry::RetryPolicy;
 
 pub use edge::Edge;
 pub use payments::{Inquiries, Paystack};
+pub(crate) use read::whole_seconds;
 pub use reader::{FILES_VARIABLE, SettingDoc, SettingsError};
 pub use traces::Traces;
 #[cfg(fuzzing)]

@@ -243,7 +243,7 @@ fn retry(r: &mut Reader, names: RetryNames) -> Result<RetryPolicy, SettingsError
 }
 
 /// Rounded up; a second at least.
-pub(super) fn whole_seconds(duration: Duration) -> u32 {
+pub(crate) fn whole_seconds(duration: Duration) -> u32 {
     let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
 }

@@ -1,0 +1,205 @@
+-- What account holders and their platforms do by themselves: who may call, what was agreed, what a repeat finds.
+
+-- Bearer tokens of the HTTP interface. Whoever has read this table can call nobody: the tokens themselves are random and
+-- only their hashes are kept.
+CREATE TABLE access_tokens (
+    token_id     uuid        NOT NULL,
+    hash         bytea       NOT NULL CONSTRAINT access_tokens_hash_sha256 CHECK (octet_length(hash) = 32),
+    holder       text        NOT NULL CONSTRAINT access_tokens_holder_known CHECK (holder IN ('platform', 'account')),
+    account_id   bigint      CONSTRAINT access_tokens_of_account REFERENCES accounts,
+    scopes       text[]      NOT NULL,
+    name         text        NOT NULL, -- what people call it by: 'billing pages'
+    created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_by   text        NOT NULL, -- user@host of the command
+    expires_at   timestamptz,
+    revoked_at   timestamptz,
+    revoked_by   text,
+    last_used_at timestamptz,          -- to the hour: a look at a token is no write
+    CONSTRAINT access_tokens_pk PRIMARY KEY (token_id),
+    CONSTRAINT access_tokens_once UNIQUE (hash),
+    CONSTRAINT access_tokens_account_of_account CHECK ((holder = 'account') = (account_id IS NOT NULL))
+);
+CREATE INDEX access_tokens_by_account ON access_tokens (account_id);
+
+-- People who sign in to the pages. One address, one login, one account.
+CREATE TABLE logins (
+    login_id          uuid        NOT NULL,
+    account_id        bigint      NOT NULL CONSTRAINT logins_of_account REFERENCES accounts,
+    email             text        NOT NULL,
+    password_hash     text,                 -- argon2id, with its own parameters; none until it is set by a mailed link
+    totp_secret       bytea,
+    totp_confirmed_at timestamptz,          -- none: a secret was shown, and no code of it was given yet
+    totp_step         bigint      NOT NULL DEFAULT 0, -- the last one that was used: no code opens twice
+    created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    disabled_at       timestamptz,
+    CONSTRAINT logins_pk PRIMARY KEY (login_id),
+    CONSTRAINT logins_totp_whole CHECK (totp_confirmed_at IS NULL OR totp_secret IS NOT NULL)
+);
+CREATE UNIQUE INDEX logins_once_per_address ON logins (lower(email));
+CREATE INDEX logins_by_account ON logins (account_id);
+
+-- Mailed links, each for one use.
+CREATE TABLE login_links (
+    hash       bytea       NOT NULL CONSTRAINT login_links_hash_sha256 CHECK (octet_length(hash) = 32),
+    login_id   uuid        NOT NULL CONSTRAINT login_links_of_login REFERENCES logins ON DELETE CASCADE,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    expires_at timestamptz NOT NULL,
+    used_at    timestamptz,
+    CONSTRAINT login_links_pk PRIMARY KEY (hash)
+);
+CREATE INDEX login_links_by_login ON login_links (login_id);
+
+-- Who is signed in. The cookie's value is random, and only its hash is kept.
+CREATE TABLE sessions (
+    hash       bytea       NOT NULL CONSTRAINT sessions_hash_sha256 CHECK (octet_length(hash) = 32),
+    login_id   uuid        NOT NULL CONSTRAINT sessions_of_login REFERENCES logins ON DELETE CASCADE,
+    csrf       bytea       NOT NULL, -- what every form of this session bears
+    second     boolean     NOT NULL, -- the second step of signing in is done, or not asked for
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seen_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    expires_at timestamptz NOT NULL,
+    CONSTRAINT sessions_pk PRIMARY KEY (hash)
+);
+CREATE INDEX sessions_by_login ON sessions (login_id);
+CREATE INDEX sessions_by_end ON sessions (expires_at);
+
+-- How often somebody tried to sign in, or to have a link mailed, of late: counted here, since there are many edges. The
+-- key is a hash, of an address of either kind.
+CREATE TABLE sign_in_tries (
+    key          bytea       NOT NULL,
+    window_start timestamptz NOT NULL,
+    tries        integer     NOT NULL,
+    CONSTRAINT sign_in_tries_pk PRIMARY KEY (key)
+);
+CREATE INDEX sign_in_tries_by_window ON sign_in_tries (window_start);
+
+-- What was answered to a request that bore an idempotency key, so that a repeat is answered the same.
+CREATE TABLE idempotent_requests (
+    caller       uuid        NOT NULL, -- the token
+    key          text        NOT NULL CONSTRAINT idempotent_requests_key_sane CHECK (length(key) BETWEEN 1 AND 255),
+    request_hash bytea       NOT NULL, -- of method, path and body
+    status       smallint,             -- none: in hand, or cut short
+    content_type text,
+    body         bytea,
+    begun_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT idempotent_requests_pk PRIMARY KEY (caller, key),
+    CONSTRAINT idempotent_requests_whole CHECK ((status IS NULL) = (body IS NULL))
+);
+CREATE INDEX idempotent_requests_by_begin ON idempotent_requests (begun_at);
+
+-- E3, E8: a card that is being registered on the gateway's page, with what is to be enabled once it is.
+CREATE TABLE card_registrations (
+    account_id      bigint      NOT NULL,
+    registration_id uuid        NOT NULL,
+    service         text        NOT NULL,
+    threshold_milli bigint      NOT NULL,
+    quantity_milli  bigint      NOT NULL,
+    terms_version   text        NOT NULL,
+    address         text        NOT NULL, -- where the agreement came from
+    agreed_at       timestamptz NOT NULL,
+    amount_minor    bigint      NOT NULL CONSTRAINT card_registrations_amount_positive CHECK (amount_minor > 0),
+    currency        text        NOT NULL,
+    email           text        NOT NULL,
+    traceparent     text,
+    outcome         text        CONSTRAINT card_registrations_outcome_known CHECK (outcome IN ('enabled', 'not-enabled', 'failed')),
+    reason          text,                 -- of an outcome that is not 'enabled', for the account holder
+    card_id         uuid,
+    ended_at        timestamptz,
+    refund_due_at   timestamptz,          -- when the charge is to be given back, or asked for again; null: not to be
+    refund_tries    integer     NOT NULL DEFAULT 0,
+    refund_id       text,                 -- the gateway's, once it has taken it on
+    CONSTRAINT card_registrations_pk PRIMARY KEY (account_id, registration_id),
+    CONSTRAINT card_registrations_of_wallet FOREIGN KEY (account_id, service) REFERENCES wallets,
+    CONSTRAINT card_registrations_end_whole CHECK ((outcome IS NULL) = (ended_at IS NULL))
+);
+CREATE INDEX card_registrations_to_refund ON card_registrations (refund_due_at) WHERE refund_due_at IS NOT NULL;
+
+ALTER TABLE payments
+    DROP CONSTRAINT payments_kind_known,
+    ADD CONSTRAINT payments_kind_known CHECK (kind IN ('topup', 'purchase', 'registration')),
+    ADD COLUMN registration_id uuid,
+    ADD CONSTRAINT payments_of_registration FOREIGN KEY (account_id, registration_id) REFERENCES card_registrations,
+    DROP CONSTRAINT payments_pay_for_one_thing,
+    ADD CONSTRAINT payments_pay_for_one_thing CHECK (
+        (kind = 'topup') = (topup_id IS NOT NULL) AND (kind = 'purchase') = (purchase_id IS NOT NULL)
+        AND (kind = 'registration') = (registration_id IS NOT NULL));
+CREATE INDEX payments_by_registration ON payments (account_id, registration_id) WHERE registration_id IS NOT NULL;
+
+-- A registration buys no credits: it is nothing of what payments bought.
+CREATE OR REPLACE VIEW payments_buy AS
+SELECT p.account_id, p.reference, p.kind, p.state, p.amount_minor, p.reversed_minor, p.taken_back_milli,
+       coalesce(t.service, b.service) AS service,
+       coalesce(t.quantity_milli, b.quantity_milli) AS quantity_milli,
+       p.kind || ':' || coalesce(p.topup_id, p.purchase_id) AS detail
+  FROM payments p
+  LEFT JOIN topups t ON t.account_id = p.account_id AND t.topup_id = p.topup_id
+  LEFT JOIN purchases b ON b.account_id = p.account_id AND b.purchase_id = p.purchase_id
+ WHERE p.kind <> 'registration';
+
+-- P3: agreement to 1-Click. The card is there once the purchase that it was agreed with is paid.
+CREATE TABLE one_click_consents (
+    account_id    bigint      NOT NULL CONSTRAINT one_click_consents_of_account REFERENCES accounts,
+    consent_id    uuid        NOT NULL,
+    terms_version text        NOT NULL,
+    address       text        NOT NULL,
+    agreed_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    card_id       uuid,
+    withdrawn_at  timestamptz,
+    CONSTRAINT one_click_consents_pk PRIMARY KEY (account_id, consent_id),
+    CONSTRAINT one_click_consents_card FOREIGN KEY (account_id, card_id) REFERENCES cards
+);
+-- One that stands, for each account.
+CREATE UNIQUE INDEX one_click_consents_standing ON one_click_consents (account_id)
+    WHERE card_id IS NOT NULL AND withdrawn_at IS NULL;
+ALTER TABLE purchases
+    ADD COLUMN consent_id uuid, -- agreed with this purchase: its card is saved
+    ADD CONSTRAINT purchases_with_consent FOREIGN KEY (account_id, consent_id) REFERENCES one_click_consents;
+
+-- A token that no consent uses any more is forgotten in `cards` at once, and stays here until the gateway has forgotten it.
+CREATE TABLE tokens_to_deactivate (
+    account_id         bigint      NOT NULL,
+    authorization_code text        NOT NULL,
+    gateway            text        NOT NULL,
+    since              timestamptz NOT NULL DEFAULT clock_timestamp(),
+    due_at             timestamptz NOT NULL DEFAULT clock_timestamp(),
+    tries              integer     NOT NULL DEFAULT 0,
+    detail             text,
+    CONSTRAINT tokens_to_deactivate_pk PRIMARY KEY (account_id, authorization_code)
+);
+CREATE INDEX tokens_to_deactivate_by_moment ON tokens_to_deactivate (due_at);
+
+-- P2: what an invoice needs, kept for the next time.
+CREATE TABLE billing_details (
+    account_id bigint      NOT NULL CONSTRAINT billing_details_of_account REFERENCES accounts,
+    name       text        NOT NULL,
+    address    text        NOT NULL,
+    tax_number text,
+    changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT billing_details_pk PRIMARY KEY (account_id)
+);
+
+-- When what is personal was removed; the ledger stays, without the person.
+ALTER TABLE accounts ADD COLUMN person_removed_at timestamptz;
+
+-- Events for platforms leave by the outbox as well. `queue` is the routing key where an exchange is named.
+ALTER TABLE outbox ADD COLUMN exchange text NOT NULL DEFAULT '';
+
+-- For people who look at an account's latest purchases, page by page.
+CREATE INDEX purchases_by_creation ON purchases (account_id, created_at, purchase_id);
+
+-- For people who look at an account's entries: an index on days that are over. The day that is being written has none, which
+-- would cost the senders a fifth of their throughput. Whoever still writes to the day waits meanwhile, so the caller sets a
+-- short time for locks, and comes when hardly anybody does.
+CREATE FUNCTION ledger_index_day(partition text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    day text := ledger_day_table(partition);
+BEGIN
+    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON %I (account_id, event_id)', day || '_by_account', day);
+END
+$$;
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION ledger_index_day(text) SET search_path = %I, pg_temp', current_schema());
+    REVOKE ALL ON FUNCTION ledger_index_day(text) FROM PUBLIC;
+END
+$$;
