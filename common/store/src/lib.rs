@@ -12,6 +12,7 @@
 //! | entries of the ledger that are no sends; the ledger's days | `ledger`, `partitions` |
 //! | leave to send | `holds` |
 //! | accounts: import, view, settings, saved cards, acts by hand | `import`, `accounts`, `settings`, `cards`, `adjust` |
+//! | who may call by the HTTP interface; what a repeated request finds | `access`, `idempotency` |
 //! | the price list | `prices` |
 //! | notices: recorded, delivered | `notices`, `delivery` |
 //! | what is asked of the gateway again; the line to it; its list of a day | `inquiries`, `lines`, `reconcile` |
@@ -31,6 +32,7 @@
 //! Deliberately absent: any wait for the world outside while a transaction is open, caches, and changes to ledger
 //! entries.
 
+mod access;
 mod accounts;
 mod acts;
 mod adjust;
@@ -41,6 +43,7 @@ mod delivery;
 mod error;
 mod grants;
 mod holds;
+mod idempotency;
 mod import;
 mod inquiries;
 mod ledger;
@@ -57,6 +60,7 @@ mod processes;
 mod purchases;
 mod reconcile;
 mod rows;
+mod secret;
 mod sends;
 mod server;
 mod settings;
@@ -69,6 +73,7 @@ mod transaction;
 mod views;
 mod waiting;
 
+pub use access::{Bearer, NewToken, TOKEN_PREFIX, TokenView};
 pub use accounts::{AccountView, AutoTopupView, OpenTopupView, WalletView};
 pub use acts::{Act, ActRow, MovedMessage, MovedOf, MovedRow, MovedTo, NewAct};
 pub use adjust::{AdjustRefusal, Adjusted, ByHand, Moved};
@@ -78,6 +83,7 @@ pub use delivery::{Contact, InvalidState, NoticeRow, NoticeState};
 pub use error::{StoreError, certificate_advice};
 pub use grants::{GrantsPart, ROLE_PREFIX, Role};
 pub use holds::{HoldClose, HoldGrant};
+pub use idempotency::RequestBegun;
 pub use import::{
     AccountImport, AutoTopupImport, Change, ImportProblem, ImportRefusal, Imported, ImportedWallet,
     KindImport, WalletImport,
