@@ -23,7 +23,7 @@
 //!   broker can be a cluster of three nodes ([`Options::nodes`]).
 //! * A [`Space`] of it is one user's own database and virtual host.
 //! * A [`Fleet`] on a space is the sandbox and every worker, each a [`Process`].
-//! * [`browser_programs`] is for whoever looks at the broker's page as people do.
+//! * [`browser_programs`] is for whoever looks at pages as people do, [`python_tools`] for whoever tries the edge from outside.
 //! * [`up`] and [`down`] are all of that, left running.
 //!
 //! Nothing outlives its user. A keeper process owns the servers and stops them when its standard input
@@ -46,6 +46,7 @@ mod management;
 mod native;
 mod place;
 mod process;
+mod python;
 mod space;
 mod stack;
 mod up;
@@ -58,6 +59,7 @@ pub use keeper::{Durability, Mode, keep};
 pub use management::{Management, install_crypto};
 pub use place::{bin_dir, build_workspace, program, stack_dir, workspace};
 pub use process::Process;
+pub use python::{PythonTools, python_tools};
 pub use rustix::process::Signal;
 pub use space::Space;
 pub use stack::{Options, Stack, Versions};
