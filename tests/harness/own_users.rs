@@ -130,15 +130,7 @@ impl OwnUsers {
                     "AMQP__MANAGEMENT_URL",
                     self.with_user(space.management_url(), watcher, &self.user(watcher))?,
                 ),
-                // The edge has no role, and uses no database.
-                (
-                    "DATABASE__URL",
-                    if name == "edge" {
-                        "postgres://nobody@127.0.0.1:1/none".to_owned()
-                    } else {
-                        self.database_url(name)?
-                    },
-                ),
+                ("DATABASE__URL", self.database_url(name)?),
             ];
             for (setting, secret) in secrets {
                 let file = self.passwords.join(format!("{program}-{setting}"));

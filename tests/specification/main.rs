@@ -38,6 +38,9 @@ mod webhooks;
 mod alerts;
 mod notices;
 
+// Account holders and their platforms act by themselves.
+mod access;
+
 // What goes wrong loses nothing and doubles nothing.
 mod broker_trouble;
 mod clock;

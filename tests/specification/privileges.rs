@@ -15,12 +15,13 @@ use topup_tests::{
 use uuid::Uuid;
 
 /// Whose processes use the database.
-const WITH_ROLE: [&str; 5] = [
+const WITH_ROLE: [&str; 6] = [
     "sms-sent",
     "topup-requested",
     "payment-results",
     "notifications",
     "sweeper",
+    "edge",
 ];
 
 /// A sweeper that starts looks for such a card, and from then on once an hour.
@@ -371,7 +372,7 @@ async fn broker_refuses(own: &OwnUsers) -> Result<()> {
     Ok(())
 }
 
-const REFUSED_BY_DATABASE: [(&str, &str); 30] = [
+const REFUSED_BY_DATABASE: [(&str, &str); 35] = [
     ("sms-sent", "SELECT authorization_code FROM cards"),
     ("sms-sent", "SELECT FROM cards"),
     ("sms-sent", "SELECT language FROM accounts"),
@@ -419,6 +420,12 @@ const REFUSED_BY_DATABASE: [(&str, &str); 30] = [
         "sms-sent",
         "SELECT ledger_seal_day(to_char(clock_timestamp(), '\"ledger_\"YYYY_MM_DD'))",
     ),
+    // Who may call, an operator says, and nobody else.
+    ("edge", "UPDATE access_tokens SET scopes = '{accounts}'"),
+    ("edge", "UPDATE access_tokens SET revoked_at = NULL"),
+    ("edge", "UPDATE topups SET state = 'succeeded'"),
+    ("edge", "INSERT INTO price_tiers VALUES ('sms', 'ZAR', 0, 1, 0)"),
+    ("payment-results", "SELECT FROM access_tokens"),
     ("operator", "UPDATE topups SET state = 'succeeded'"),
     ("operator", "UPDATE payments SET state = 'succeeded'"),
     ("operator", "UPDATE operator_acts SET who = 'somebody else'"),

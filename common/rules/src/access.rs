@@ -175,6 +175,21 @@ pub fn may_manage_accounts(leave: &Leave) -> Result<(), AccessRefusal> {
     }
 }
 
+/// Whether a token with this scope would be of any use to the caller.
+///
+/// # Errors
+/// All that it covers is done by somebody else.
+pub const fn may_bear(caller: Caller, scope: Scope) -> Result<(), AccessRefusal> {
+    match (caller, scope) {
+        (Caller::Platform, _)
+        | (
+            Caller::Account(_),
+            Scope::Read | Scope::Buy | Scope::Settings | Scope::Send | Scope::Transfer | Scope::Personal,
+        ) => Ok(()),
+        (Caller::Account(_), Scope::Accounts) => Err(AccessRefusal::PlatformAlone),
+    }
+}
+
 fn covers(leave: &Leave, scope: Scope) -> Result<(), AccessRefusal> {
     if leave.scopes.contains(&scope) {
         Ok(())

@@ -14,7 +14,7 @@ pub use sql::GrantsPart;
 /// What a role's name begins with unless told otherwise.
 pub const ROLE_PREFIX: &str = "topup_";
 
-/// A role in the database. The edge has none: it does not use the database.
+/// A role in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Owns the schema: `fleetctl migrate`, and nothing that runs for long.
@@ -29,19 +29,22 @@ pub enum Role {
     Notifications,
     /// What time alone brings about.
     Sweeper,
+    /// What the world outside calls: account holders, their platforms.
+    Edge,
     /// A person with `fleetctl`.
     Operator,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Owner,
         Self::SmsSent,
         Self::TopupRequested,
         Self::PaymentResults,
         Self::Notifications,
         Self::Sweeper,
+        Self::Edge,
         Self::Operator,
     ];
 
@@ -55,6 +58,7 @@ impl Role {
             Self::PaymentResults => "payment-results",
             Self::Notifications => "notifications",
             Self::Sweeper => "sweeper",
+            Self::Edge => "edge",
             Self::Operator => "operator",
         }
     }

@@ -8,6 +8,7 @@ mod dead;
 mod grants;
 mod help;
 mod running;
+mod token;
 
 pub(crate) use by::By;
 pub(crate) use dead::{
@@ -26,6 +27,8 @@ use topup_rules::ids::{AccountId, Service};
 use topup_rules::message::PaymentStatus;
 use topup_rules::topup::TopupState;
 use uuid::Uuid;
+
+pub(crate) use token::{TokenCommand, TokenCreateArgs};
 
 pub(crate) use running::{CompletionsArgs, DoctorArgs, ManArgs, PauseArgs, ResumeArgs, StatusArgs};
 
@@ -86,6 +89,9 @@ pub(crate) enum Command {
                             fleetctl adjust 1001 --credits -12.5 --service whatsapp --reason \"billed twice\""
     )]
     Adjust(AdjustArgs),
+    /// Tokens of the HTTP interface: make, list, revoke
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Messages that were parked because nothing could be done with them: look, put back, throw away
     #[command(subcommand)]
     Dead(DeadCommand),

@@ -28,6 +28,7 @@ mod publish;
 mod reconcile;
 mod sending;
 mod status;
+mod token;
 mod topology;
 mod topup;
 mod why;
@@ -94,6 +95,7 @@ async fn run(fleet: &Fleet, command: &Command) -> anyhow::Result<Report> {
         Command::Publish(args) => publish::run(fleet, args).await,
         Command::Account(command) => account::run(fleet, command).await,
         Command::Adjust(args) => adjust::run(fleet, args).await,
+        Command::Token(command) => token::run(fleet, command).await,
         Command::Dead(command) => dead::run(fleet, command).await,
         Command::Status(args) => status::run(fleet, args).await,
         Command::Doctor(args) => doctor::run(fleet, args).await,

@@ -1,6 +1,6 @@
 //! Who may do what to whose account.
 
-use topup_rules::access::{AccessRefusal, Act, Caller, Leave, Scope, may, may_manage_accounts};
+use topup_rules::access::{AccessRefusal, Act, Caller, Leave, Scope, may, may_bear, may_manage_accounts};
 use topup_rules::account::{Account, AccountKind, Caps};
 use topup_rules::ids::AccountId;
 use topup_rules::settings::Actor;
@@ -110,4 +110,13 @@ fn accounts_are_managed_by_the_platform_with_leave_for_it() {
         may_manage_accounts(&leave(Caller::Account(id(MAIN)))),
         Err(AccessRefusal::PlatformAlone)
     );
+}
+
+#[test]
+fn a_token_covers_nothing_that_its_holder_never_does() {
+    for &scope in Scope::ALL {
+        assert_eq!(may_bear(Caller::Platform, scope), Ok(()));
+        let account = may_bear(Caller::Account(id(MAIN)), scope);
+        assert_eq!(account.is_err(), scope == Scope::Accounts, "{scope}");
+    }
 }

@@ -175,7 +175,7 @@ impl User {
             },
             Self::Edge => Needs {
                 consumes: None,
-                publishes: &[PAYMENT_RESULTS],
+                publishes: &[PAYMENT_RESULTS, NOTIFICATIONS],
                 delays: &[],
             },
             Self::Operator | Self::Sender | Self::Watcher => Needs::NONE,

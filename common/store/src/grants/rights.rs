@@ -184,8 +184,32 @@ const SWEEPER: &[Rights] = &[
     PAUSED_QUEUES,
 ];
 
+/// What account holders and their platforms do by themselves. It ends no payment and opens no ledger's day; who may call,
+/// an operator says.
+const EDGE: &[Rights] = &[
+    ("access_tokens", &[SELECT, update(&["last_used_at"])]),
+    ("idempotent_requests", &[SELECT, INSERT, UPDATE, DELETE]),
+    ("accounts", &[SELECT, INSERT, UPDATE]),
+    ("wallets", &[SELECT, INSERT, UPDATE]),
+    ("cards", &[SELECT, INSERT, UPDATE]),
+    ("consents", &[SELECT, INSERT]),
+    ("price_tiers", &[SELECT]),
+    ("holds", &[SELECT, INSERT, UPDATE]),
+    ("topups", &[SELECT]),
+    ("payments", &[SELECT, INSERT, UPDATE]),
+    ("purchases", &[SELECT, INSERT]),
+    LEDGER,
+    CLOSED_DAYS,
+    NOTICES,
+    OUTBOX,
+];
+
 /// A person may look at everything, and change what `fleetctl` changes.
 const OPERATOR: &[Rights] = &[
+    (
+        "access_tokens",
+        &[SELECT, INSERT, update(&["revoked_at", "revoked_by"])],
+    ),
     ("accounts", &[SELECT, INSERT, UPDATE]),
     ("wallets", &[SELECT, INSERT, UPDATE]),
     ("cards", &[SELECT, INSERT, UPDATE]),
@@ -225,6 +249,7 @@ pub(super) const fn tables(role: Role) -> &'static [Rights] {
         Role::PaymentResults => PAYMENT_RESULTS,
         Role::Notifications => NOTIFICATIONS,
         Role::Sweeper => SWEEPER,
+        Role::Edge => EDGE,
         Role::Operator => OPERATOR,
     }
 }
