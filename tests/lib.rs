@@ -18,6 +18,7 @@ pub use harness::broker::{Broker, Parked};
 pub use harness::charges::{free_line, our_trouble, result_of, said, settlement_policy, topup_policy};
 pub use harness::checker::{Checker, Verdict};
 pub use harness::collector::{Collector, Span, SpanKind};
+pub use harness::draw::Draw;
 pub use harness::events::{Event, Raw, event, raw};
 pub use harness::library::{Library, account_id, session_on, sms_wallet, store_at, store_on};
 pub use harness::noon::{today_in, where_it_is_noon};

@@ -6,6 +6,7 @@ pub(crate) mod broker;
 pub(crate) mod charges;
 pub(crate) mod checker;
 pub(crate) mod collector;
+pub(crate) mod draw;
 pub(crate) mod events;
 pub(crate) mod faults;
 pub(crate) mod library;

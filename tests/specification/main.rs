@@ -7,6 +7,7 @@
 // What is sent is paid for, once.
 mod bad_messages;
 mod holds;
+mod holds_at_random;
 mod ledger;
 mod mutations;
 mod sends;

@@ -9,7 +9,7 @@ use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus, ResultSour
 use topup_rules::settle::PurchaseMethod;
 use topup_store::{Begun, ChargeIntent, NewPurchase, Settled};
 use topup_tests::{
-    CardPayment, Library, account_id, event, main_account, result_of, settlement_policy, sms_wallet,
+    CardPayment, Draw, Library, account_id, event, main_account, result_of, settlement_policy, sms_wallet,
 };
 use uuid::Uuid;
 
@@ -20,24 +20,6 @@ const PURCHASES: usize = 5;
 const ACCOUNT: i64 = 1001;
 /// How often each result is told.
 const REPEATS: usize = 3;
-
-/// Numbers that look random, and are the same for a seed (Marsaglia's xorshift).
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(end).unwrap_or(1)).unwrap_or_default()
-    }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            items.swap(last, self.below(last + 1));
-        }
-    }
-}
 
 /// A wallet of 1,000 credits less one top-up's threshold, with a top-up and purchases that are all being charged.
 async fn charging(library: &Library) -> Result<Vec<ChargeIntent>> {

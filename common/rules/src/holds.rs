@@ -4,6 +4,8 @@
 
 use crate::account::Wallet;
 use crate::credits::Credits;
+use crate::ids::Service;
+use crate::names::names;
 use jiff::Timestamp;
 
 /// The answer to a sender who asks leave for a batch.
@@ -29,6 +31,61 @@ pub fn leave(wallet: &Wallet, cost: Credits) -> Leave {
         }
     } else {
         Leave::Granted
+    }
+}
+
+/// The answer to a batch that asks leave, perhaps not for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The batch may go: its cost becomes a hold.
+    Granted,
+    /// It asked for the same before, and its hold is open.
+    AlreadyGranted {
+        /// When what is left of it is released by itself.
+        expires_at: Timestamp,
+    },
+    /// It had leave for the same, and its hold has ended: by its sender or by time.
+    AlreadyEnded,
+    /// It has, or had, leave for other credits or another service.
+    Conflicting,
+    /// The available credits do not cover it.
+    Refused {
+        /// What they fall short.
+        missing: Credits,
+    },
+    /// A cost that is not above 0.
+    NotPositive,
+}
+
+/// S5: whether a batch may go. A batch has leave once: who asks again hears what was answered the first time, whatever is
+/// available by now. `before` is the hold that the account has by the batch's name, with its service.
+#[must_use]
+pub fn answer(wallet: &Wallet, before: Option<(Service, &Hold)>, cost: Credits) -> Answer {
+    if !cost.is_positive() {
+        return Answer::NotPositive;
+    }
+    match before {
+        Some((service, hold)) if service != wallet.key.service || hold.credits != cost => Answer::Conflicting,
+        Some((_, hold)) if hold.open => Answer::AlreadyGranted {
+            expires_at: hold.expires_at,
+        },
+        Some(_) => Answer::AlreadyEnded,
+        None => match leave(wallet, cost) {
+            Leave::Granted => Answer::Granted,
+            Leave::Refused { missing } => Answer::Refused { missing },
+        },
+    }
+}
+
+names! {
+    /// Where a hold stands.
+    pub enum HoldState: "state of a hold" {
+        /// What its batch has not used is set aside.
+        Open = "open",
+        /// Its sender said that the batch is through.
+        Closed = "closed",
+        /// Its time was over first.
+        Expired = "expired",
     }
 }
 

@@ -3,14 +3,28 @@
 //! A batch's events use their hold where they are recorded, in the same transaction as their debit; that is not
 //! here. Locks are taken in one order: wallets, then holds.
 
+mod grant;
+
 use crate::transaction::Tx;
 use crate::{Store, StoreError, locks, rows};
 use jiff::{SignedDuration, Timestamp};
-use tokio_postgres::Row;
 use topup_rules::credits::Credits;
-use topup_rules::holds::{self, Hold, Leave};
+use topup_rules::holds::HoldState;
 use topup_rules::ids::{AccountId, Service, WalletKey};
 use uuid::Uuid;
+
+/// A batch that asks leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldWanted {
+    /// Whose credits.
+    pub wallet: WalletKey,
+    /// The batch, as its sender names it: an account has one hold of a name.
+    pub batch_id: Uuid,
+    /// What the batch costs.
+    pub credits: Credits,
+    /// How long they are set aside.
+    pub ttl: SignedDuration,
+}
 
 /// The answer to a sender who asks leave for a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +41,7 @@ pub enum HoldGrant {
     },
     /// The same batch had leave, and has ended: by its sender or by time.
     AlreadyEnded,
-    /// The batch has leave for other credits or another service.
+    /// The batch has, or had, leave for other credits or another service.
     Conflicting,
     /// The available credits do not cover it.
     Refused {
@@ -54,6 +68,27 @@ pub enum HoldClose {
     Unknown,
 }
 
+/// A hold, as people and senders look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldView {
+    /// The batch that it is for.
+    pub batch_id: Uuid,
+    /// Of which wallet.
+    pub service: Service,
+    /// Set aside in the beginning.
+    pub credits: Credits,
+    /// Of which the batch's events have used.
+    pub used: Credits,
+    /// Open, or how it ended.
+    pub state: HoldState,
+    /// When leave was given.
+    pub created_at: Timestamp,
+    /// When it is released by itself, or would have been.
+    pub expires_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
 impl Store {
     /// S5: asks leave for `cost` credits for a batch; granted, they are set aside for `ttl`.
     ///
@@ -61,20 +96,50 @@ impl Store {
     /// The database's.
     pub async fn grant_hold(
         &self,
-        key: WalletKey,
+        wallet: WalletKey,
         batch_id: Uuid,
-        cost: Credits,
+        credits: Credits,
         ttl: SignedDuration,
     ) -> Result<HoldGrant, StoreError> {
-        if !cost.is_positive() {
-            return Ok(HoldGrant::NotPositive);
-        }
-        let once = || self.transact(|tx| async move { grant(&tx, key, batch_id, cost, ttl).await });
-        match once().await {
-            // The same batch asked for another of the account's wallets at the same moment, and was first.
-            Err(error) if error.violates("holds_pk") => once().await,
-            outcome => outcome,
-        }
+        let wanted = HoldWanted {
+            wallet,
+            batch_id,
+            credits,
+            ttl,
+        };
+        let grants = self.grant_holds(&[wanted]).await?;
+        // One answer an ask; without a wallet to ask of, that one.
+        Ok(grants.first().copied().unwrap_or(HoldGrant::NoWallet))
+    }
+
+    /// An account's hold for a batch.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn hold(&self, account: AccountId, batch_id: Uuid) -> Result<Option<HoldView>, StoreError> {
+        let client = self.client().await?;
+        let sql = client
+            .prepare_cached(
+                "SELECT batch_id, service, credits_milli, used_milli, state, created_at, expires_at, ended_at
+                   FROM holds WHERE account_id = $1 AND batch_id = $2",
+            )
+            .await?;
+        client
+            .query_opt(&sql, &[&account.get(), &batch_id])
+            .await?
+            .map(|row| {
+                Ok(HoldView {
+                    batch_id: row.try_get("batch_id")?,
+                    service: rows::name(&row, "service", "holds")?,
+                    credits: rows::credits(&row, "credits_milli")?,
+                    used: rows::credits(&row, "used_milli")?,
+                    state: rows::name(&row, "state", "holds")?,
+                    created_at: row.try_get("created_at")?,
+                    expires_at: row.try_get("expires_at")?,
+                    ended_at: row.try_get("ended_at")?,
+                })
+            })
+            .transpose()
     }
 
     /// S5: the batch is through: releases what its events have not used.
@@ -84,7 +149,7 @@ impl Store {
     pub async fn close_hold(&self, account: AccountId, batch_id: Uuid) -> Result<HoldClose, StoreError> {
         self.transact(|tx| async move {
             let tx = &*tx;
-            let Some((service, _)) = hold_of(tx, account, batch_id).await? else {
+            let Some(service) = service_of(tx, account, batch_id).await? else {
                 return Ok(HoldClose::Unknown);
             };
             // The service of a hold never changes; everything else is read again under the wallet's lock.
@@ -129,81 +194,16 @@ impl Store {
     }
 }
 
-async fn grant(
-    tx: &Tx,
-    key: WalletKey,
-    batch_id: Uuid,
-    cost: Credits,
-    ttl: SignedDuration,
-) -> Result<HoldGrant, StoreError> {
-    let Some(wallet) = locks::wallet(tx, key).await? else {
-        return Ok(HoldGrant::NoWallet);
-    };
-    if let Some((service, hold)) = hold_of(tx, key.account, batch_id).await? {
-        return Ok(if service != key.service || hold.credits != cost {
-            HoldGrant::Conflicting
-        } else if hold.open {
-            HoldGrant::AlreadyGranted {
-                expires_at: hold.expires_at,
-            }
-        } else {
-            HoldGrant::AlreadyEnded
-        });
-    }
-    match holds::leave(&wallet, cost) {
-        Leave::Refused { missing } => Ok(HoldGrant::Refused { missing }),
-        Leave::Granted => {
-            let now = tx.clock().await?;
-            let expires_at = now.checked_add(ttl).unwrap_or(Timestamp::MAX);
-            insert(tx, key, batch_id, cost, expires_at).await?;
-            Ok(HoldGrant::Granted { expires_at })
-        }
-    }
-}
-
-/// An account's hold for a batch, open or not.
-async fn hold_of(tx: &Tx, account: AccountId, batch_id: Uuid) -> Result<Option<(Service, Hold)>, StoreError> {
+/// The service of an account's hold for a batch, open or not.
+async fn service_of(tx: &Tx, account: AccountId, batch_id: Uuid) -> Result<Option<Service>, StoreError> {
     tx.query_opt(
-        "SELECT service, credits_milli, used_milli, state = 'open' AS open, expires_at
-           FROM holds WHERE account_id = $1 AND batch_id = $2",
+        "SELECT service FROM holds WHERE account_id = $1 AND batch_id = $2",
         &[&account.get(), &batch_id],
     )
     .await?
     .as_ref()
-    .map(|row| Ok((rows::name(row, "service", "holds")?, hold(row)?)))
+    .map(|row| rows::name(row, "service", "holds"))
     .transpose()
-}
-
-fn hold(row: &Row) -> Result<Hold, StoreError> {
-    Ok(Hold {
-        credits: rows::credits(row, "credits_milli")?,
-        used: rows::credits(row, "used_milli")?,
-        open: row.try_get("open")?,
-        expires_at: row.try_get("expires_at")?,
-    })
-}
-
-async fn insert(
-    tx: &Tx,
-    key: WalletKey,
-    batch_id: Uuid,
-    cost: Credits,
-    expires_at: Timestamp,
-) -> Result<(), StoreError> {
-    tx.execute(
-        "WITH held AS (
-             INSERT INTO holds (account_id, batch_id, service, credits_milli, expires_at) VALUES ($1, $2, $3, $4, $5))
-         UPDATE wallets SET held_milli = held_milli + $4 WHERE account_id = $1 AND service = $3",
-        &[
-            &key.account.get(),
-            &batch_id,
-            &key.service.as_str(),
-            &cost.milli(),
-            &expires_at,
-        ],
-    )
-    .await?;
-    Ok(())
 }
 
 /// Ends the open ones of these holds, whose wallets are locked. Returns what each released.

@@ -82,7 +82,7 @@ pub use cards::SavedCard;
 pub use delivery::{Contact, InvalidState, NoticeRow, NoticeState};
 pub use error::{StoreError, certificate_advice};
 pub use grants::{GrantsPart, ROLE_PREFIX, Role};
-pub use holds::{HoldClose, HoldGrant};
+pub use holds::{HoldClose, HoldGrant, HoldView, HoldWanted};
 pub use idempotency::RequestBegun;
 pub use import::{
     AccountImport, AutoTopupImport, Change, ImportProblem, ImportRefusal, Imported, ImportedWallet,

@@ -4,7 +4,8 @@ use crate::given::{at, credits, disabled, wallet, whole};
 use proptest::prelude::*;
 use topup_rules::account::{AutoTopup, Method, Wallet};
 use topup_rules::credits::Credits;
-use topup_rules::holds::{Hold, Leave, leave, use_hold};
+use topup_rules::holds::{Answer, Hold, Leave, answer, leave, use_hold};
+use topup_rules::ids::Service;
 
 fn hold(set_aside: i64, used: i64) -> Hold {
     Hold {
@@ -50,6 +51,37 @@ fn s5_auto_topup_makes_no_difference_to_leave() {
         assert_eq!(leave(&wallet, whole(11)), Leave::Refused { missing: whole(1) });
         assert_eq!(leave(&wallet, whole(10)), Leave::Granted);
     }
+}
+
+#[test]
+fn s5_a_batch_has_leave_once_and_hears_the_same_again() {
+    let open = hold(100, 40);
+    let ended = Hold { open: false, ..open };
+    let check = |balance: i64, before: Option<(Service, &Hold)>, cost: i64, expected: Answer| {
+        assert_eq!(
+            answer(&wallet(balance), before, whole(cost)),
+            expected,
+            "{cost} of {balance} after {before:?}"
+        );
+    };
+    let again = Answer::AlreadyGranted {
+        expires_at: open.expires_at,
+    };
+    let missing = |credits: i64| Answer::Refused {
+        missing: whole(credits),
+    };
+    check(100, None, 100, Answer::Granted);
+    check(100, None, 101, missing(1));
+    check(100, None, 0, Answer::NotPositive);
+    check(100, None, -1, Answer::NotPositive);
+    // However little is available by now, and however much of it is used.
+    check(0, Some((Service::Sms, &open)), 100, again);
+    check(-50, Some((Service::Sms, &open)), 100, again);
+    check(500, Some((Service::Sms, &ended)), 100, Answer::AlreadyEnded);
+    check(500, Some((Service::Sms, &open)), 99, Answer::Conflicting);
+    check(500, Some((Service::Whatsapp, &open)), 100, Answer::Conflicting);
+    check(500, Some((Service::Sms, &ended)), 101, Answer::Conflicting);
+    check(500, Some((Service::Sms, &open)), 0, Answer::NotPositive);
 }
 
 #[test]
