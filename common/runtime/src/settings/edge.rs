@@ -21,6 +21,10 @@ pub struct Edge {
     pub database_connections: usize,
     /// Requests of the interface and the pages in hand at once; further ones hear 503.
     pub requests_max: usize,
+    /// Requests of one token a second, at each edge; for a moment twice as many.
+    pub requests_per_second: u32,
+    /// Leave to send that one token asks for or closes a second, at each edge; for a moment twice as much.
+    pub holds_per_second: u32,
     /// How long somebody who does nothing stays signed in.
     pub session_idle: Duration,
     /// The terms that account holders agree to when a card is to be charged automatically, or by one click.
@@ -46,6 +50,8 @@ impl Edge {
                 .unwrap_or_default(),
             database_connections: some(r, "edge.database_connections", "8", "connections to the database of one edge, at most")?,
             requests_max: some(r, "edge.requests_max", "256", "requests of the HTTP interface and the Client Zone in hand at once, webhooks apart; further ones are told to come again")?,
+            requests_per_second: r.value("edge.requests_per_second", "50", "requests of one token a second, at each edge, leave to send apart; for a moment twice as many")?,
+            holds_per_second: r.value("edge.holds_per_second", "5000", "how often one token may ask leave to send, or close it, a second, at each edge; for a moment twice as often")?,
             session_idle: r.value("edge.session_idle", "30m", "how long somebody who does nothing stays signed in")?,
             terms_version: r.value("edge.terms_version", "1", "which terms account holders agree to when a card is to be charged automatically or by one click; kept with each agreement")?,
             terms_url: r.optional("edge.terms_url", "where these terms can be read")?,

@@ -29,6 +29,7 @@ const WITH_DATABASE: &[&str] = &[
     "payment-results",
     "notifications",
     "sweeper",
+    "edge",
 ];
 /// They are named after their queues.
 const WORKERS: &[&str] = &WORK_QUEUES;
@@ -42,6 +43,10 @@ const EDGE: &[&str] = &["edge"];
 const QUEUE: Label = Label {
     name: "queue",
     values: Values::OwnQueue,
+};
+const ROUTE: Label = Label {
+    name: "route",
+    values: Values::Open("a path, with what varies in braces"),
 };
 const CURRENCY: Label = Label {
     name: "currency",
@@ -253,6 +258,12 @@ list! {
             "too-large", "busy", "broker-away"])] of EDGE;
     /// Time from a webhook's head to its answer
     histogram WEBHOOK_SECONDS: "topup_webhook_seconds" [] of EDGE in SECONDS;
+    /// Requests of the HTTP interface and the Client Zone, by route and by what they came to: `refused` is the caller's
+    /// doing, `trouble` is ours
+    counter REQUESTS: "topup_requests_total"
+        [ROUTE, Label::these("outcome", &["done", "refused", "trouble"])] of EDGE;
+    /// Time from such a request's head to its answer's
+    histogram REQUEST_SECONDS: "topup_request_seconds" [ROUTE] of EDGE in SECONDS;
 }
 
 /// The result of a publish, as a label.
