@@ -3,19 +3,27 @@
 //! | module | what it answers |
 //! | --- | --- |
 //! | [`webhooks`] | `POST /webhooks/paystack`: the payment gateway tells of a payment |
+//! | [`api`] | `/v1/…`: the HTTP interface, for platforms that have pages and senders of their own |
 //!
-//! Each path, or family of paths, is a file with its routes; they are joined here. What is told is believed only as
-//! far as it is signed, and nothing is decided: it goes to the broker, and the caller hears 200 once the broker has
-//! it. So the edge needs no database, and a database that is away costs no webhook.
+//! [`http`] is what every request of the interface goes through. Each path, or family of paths, is a file with its
+//! routes; they are joined in [`serve()`].
+//!
+//! What a webhook tells is believed only as far as it is signed, and goes to the broker: it needs no database, and a
+//! database that is away costs none. Everything else does; without one it is told to come again. Nothing is decided
+//! here: the rules are asked, by way of the store, and their words are what callers hear.
 //!
 //! Deliberately absent: TLS and names (a load balancer stands in front, see `edge.proxies`), the process's own health
-//! and metrics (they have an address of their own, which is not public), any memory of what was told before: every
+//! and metrics (they have an address of their own, which is not public), any memory of what webhooks told before: every
 //! effect is idempotent, and a repeat is recognised where it would have one.
 
+pub mod api;
+pub mod http;
 mod senders;
 mod serve;
 pub mod webhooks;
 
+use http::caller::Callers;
+use http::limits::Limits;
 use senders::Senders;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -38,6 +46,8 @@ pub struct Edge {
     database: Option<PublicDatabase>,
     senders: Senders,
     webhooks: Semaphore,
+    callers: Callers,
+    limits: Limits,
 }
 
 impl Edge {
@@ -55,6 +65,12 @@ impl Edge {
             publisher: process.publisher.clone(),
             senders: Senders::new(&settings.edge.webhook_senders, &settings.edge.proxies),
             webhooks: Semaphore::new(webhooks::AT_ONCE_MAX),
+            callers: Callers::default(),
+            limits: Limits::new(
+                settings.edge.requests_per_second,
+                settings.edge.holds_per_second,
+                settings.edge.requests_max,
+            ),
         }))
     }
 }

@@ -3,7 +3,9 @@
 //! Whoever sends its request's head slowly, or nothing at all, loses its connection; so does nobody else. When the
 //! process is told to stop, no further connection is taken, and requests in hand are answered.
 
-use crate::{Edge, webhooks};
+use crate::http::{headers, limits, measure};
+use crate::{Edge, api, webhooks};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -33,9 +35,7 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Serves every route until shutdown, and until requests in hand are answered.
 pub async fn serve(listener: TcpListener, edge: Arc<Edge>, shutdown: Shutdown) {
-    let routes = Router::new()
-        .merge(webhooks::routes(&edge.gateway))
-        .with_state(edge);
+    let routes = routes(edge);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_READ_MAX)
@@ -62,6 +62,17 @@ pub async fn serve(listener: TcpListener, edge: Arc<Edge>, shutdown: Shutdown) {
     }
     drop(listener);
     open.shutdown().await;
+}
+
+/// All that is served. Webhooks stand apart: they have room of their own, and what becomes of them is counted apart.
+fn routes(edge: Arc<Edge>) -> Router {
+    Router::new()
+        .merge(api::router(&edge))
+        .layer(from_fn_with_state(Arc::clone(&edge), limits::room))
+        .layer(from_fn(measure::measured))
+        .merge(webhooks::routes(&edge.gateway))
+        .layer(from_fn(headers::secured))
+        .with_state(edge)
 }
 
 type Accepted = (tokio::net::TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit);

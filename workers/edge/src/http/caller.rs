@@ -1,0 +1,182 @@
+//! Who calls: the bearer of a token, which is looked up by its hash and believed for a second.
+//!
+//! Left out: what a caller may do, which the rules say (`topup_rules::access`).
+
+use super::problem::{Kind, Problem};
+use crate::Edge;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use topup_rules::access::{AccessRefusal, Act, Leave, may};
+use topup_rules::account::Account;
+use topup_rules::ids::AccountId;
+use topup_rules::settings::Actor;
+use uuid::Uuid;
+
+/// How long a token is believed without asking again: so long may one be used that has been revoked.
+const BELIEVED: Duration = Duration::from_secs(1);
+/// Tokens that are remembered, at most; past it they are all asked for again.
+const REMEMBERED_MAX: usize = 10_000;
+/// Longest token that is looked at, in bytes. Ours are far shorter.
+const TOKEN_MAX_BYTES: usize = 256;
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer {
+    /// The token.
+    pub token_id: Uuid,
+    /// Who it is, and what it may do at all.
+    pub leave: Leave,
+}
+
+/// There behind [`requests`] and [`holds`] alone, one of which every route but the document's stands behind.
+impl<S: Send + Sync> FromRequestParts<S> for Bearer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().cloned().ok_or_else(|| {
+            tracing::error!("a route asks who calls, and nothing before it does");
+            Problem::new(Kind::Internal, "something went wrong here, and was written down")
+        })
+    }
+}
+
+/// Lets callers through who bear a token, as often as they may call.
+pub(crate) async fn requests(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+    let bearer = match known(&edge, request.headers()).await {
+        Ok(bearer) => edge.limits.request(bearer),
+        Err(problem) => Err(problem),
+    };
+    go_on(bearer, request, next).await
+}
+
+/// The same for senders who ask leave, which they do far more often.
+pub(crate) async fn holds(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+    let bearer = match known(&edge, request.headers()).await {
+        Ok(bearer) => edge.limits.hold(bearer),
+        Err(problem) => Err(problem),
+    };
+    go_on(bearer, request, next).await
+}
+
+async fn go_on(bearer: Result<Bearer, Problem>, mut request: Request, next: Next) -> Response {
+    match bearer {
+        Ok(bearer) => {
+            request.extensions_mut().insert(bearer);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn known(edge: &Edge, headers: &HeaderMap) -> Result<Bearer, Problem> {
+    let token = token(headers)?;
+    let hash: Hash = Sha256::digest(token.as_bytes()).into();
+    if let Some(known) = edge.callers.get(&hash) {
+        return known.ok_or_else(unknown);
+    }
+    let found = edge.database()?.store.bearer(token).await?;
+    let found = found.map(|bearer| Bearer {
+        token_id: bearer.token_id,
+        leave: bearer.leave,
+    });
+    edge.callers.put(hash, found.clone());
+    found.ok_or_else(unknown)
+}
+
+fn token(headers: &HeaderMap) -> Result<&str, Problem> {
+    let missing = || {
+        Problem::new(
+            Kind::Unauthorized,
+            "the header `Authorization: Bearer …` is missing",
+        )
+    };
+    let said = headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
+    let (scheme, token) = said
+        .to_str()
+        .ok()
+        .and_then(|said| said.split_once(' '))
+        .ok_or_else(missing)?;
+    let token = token.trim();
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+        return Err(missing());
+    }
+    if token.len() > TOKEN_MAX_BYTES {
+        return Err(unknown());
+    }
+    Ok(token)
+}
+
+fn unknown() -> Problem {
+    Problem::new(
+        Kind::Unauthorized,
+        "the token is unknown, revoked, or its time is over",
+    )
+}
+
+type Hash = [u8; 32];
+
+/// Tokens that were looked up a moment ago, those that there are none of included.
+#[derive(Debug, Default)]
+pub(crate) struct Callers(Mutex<HashMap<Hash, (Instant, Option<Bearer>)>>);
+
+impl Callers {
+    fn get(&self, hash: &Hash) -> Option<Option<Bearer>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, bearer) = all.get(hash)?;
+        (since.elapsed() < BELIEVED).then(|| bearer.clone())
+    }
+
+    fn put(&self, hash: Hash, bearer: Option<Bearer>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= REMEMBERED_MAX {
+            all.clear();
+        }
+        all.insert(hash, (Instant::now(), bearer));
+    }
+}
+
+/// The account, if this caller may do this to it; and as whom the rules see the caller.
+///
+/// # Errors
+/// 404 where the caller may not even know of it, 403 where it may not do this; the database's.
+pub async fn account_for(
+    edge: &Edge,
+    leave: &Leave,
+    act: Act,
+    id: AccountId,
+) -> Result<(Account, Actor), Problem> {
+    let account = edge.database()?.store.account(id).await?;
+    // Whether there is none or it is none of the caller's, sounds the same.
+    let account = account.ok_or(AccessRefusal::NoAccount(id))?;
+    let actor = may(leave, act, &account)?;
+    Ok((account, actor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn read(said: &'static str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static(said));
+        token(&headers).ok().map(ToOwned::to_owned)
+    }
+
+    #[test]
+    fn a_token_stands_behind_the_word_bearer() {
+        assert_eq!(read("Bearer abc").as_deref(), Some("abc"));
+        assert_eq!(read("bearer  abc").as_deref(), Some("abc"));
+        assert_eq!(read("Basic abc"), None);
+        assert_eq!(read("Bearer "), None);
+        assert_eq!(read("abc"), None);
+        assert!(token(&HeaderMap::new()).is_err());
+    }
+}
