@@ -189,17 +189,64 @@ CREATE INDEX purchases_by_creation ON purchases (account_id, created_at, purchas
 
 -- For people who look at an account's entries: an index on days that are over. The day that is being written has none, which
 -- would cost the senders a fifth of their throughput. Whoever still writes to the day waits meanwhile, so the caller sets a
--- short time for locks, and comes when hardly anybody does.
+-- short time for locks and for the whole, and comes when hardly anybody does.
 CREATE FUNCTION ledger_index_day(partition text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     day text := ledger_day_table(partition);
 BEGIN
-    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON %I (account_id, event_id)', day || '_by_account', day);
+    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON %I (account_id, service, event_id)', day || '_by_wallet', day);
+END
+$$;
+
+-- What each wallet sent, got and gave in a day, so that a chart of a month adds up a few rows and not a few million.
+CREATE TABLE ledger_sums (
+    account_id  bigint NOT NULL,
+    service     text   NOT NULL,
+    counted_day date   NOT NULL, -- the ledger's own: a partition, in UTC
+    day         date   NOT NULL, -- the platform's: in its time zone
+    sent_milli  bigint NOT NULL,
+    added_milli bigint NOT NULL,
+    taken_milli bigint NOT NULL, -- given away, taken back
+    CONSTRAINT ledger_sums_pk PRIMARY KEY (account_id, service, counted_day, day)
+);
+CREATE INDEX ledger_sums_by_count ON ledger_sums (counted_day);
+
+-- Days that were counted, the oldest first and without a gap.
+CREATE TABLE counted_days (
+    day        date        NOT NULL CONSTRAINT counted_days_pk PRIMARY KEY,
+    inserted   bigint      NOT NULL, -- entries that had ever been made when it was: more by now, and it is counted again
+    counted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Counts a day that is over. A day of the platform begins somewhere within it, at the key `midnight`. Days that are closed
+-- meanwhile stand in carried_forward, and are forgotten here.
+CREATE FUNCTION ledger_count_day(partition text, counted date, midnight uuid, day_before date, day_after date)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    counted_table text := ledger_day_table(partition);
+    closed_through date := (SELECT max(day) FROM closed_days);
+    inserted_so_far bigint := pg_stat_get_tuples_inserted(format('%I', counted_table)::regclass);
+BEGIN
+    DELETE FROM ledger_sums WHERE counted_day = counted OR counted_day <= closed_through;
+    DELETE FROM counted_days WHERE day = counted OR day < closed_through;
+    EXECUTE format('INSERT INTO ledger_sums (account_id, service, counted_day, day, sent_milli, added_milli, taken_milli)
+                    SELECT account_id, service, $1, CASE WHEN event_id < $2 THEN $3 ELSE $4 END,
+                           coalesce(-sum(credits_milli) FILTER (WHERE kind = ''send''), 0),
+                           coalesce(sum(credits_milli) FILTER (WHERE kind <> ''send'' AND credits_milli > 0), 0),
+                           coalesce(-sum(credits_milli) FILTER (WHERE kind <> ''send'' AND credits_milli < 0), 0)
+                      FROM %I GROUP BY 1, 2, 4', counted_table) USING counted, midnight, day_before, day_after;
+    INSERT INTO counted_days (day, inserted) VALUES (counted, inserted_so_far);
 END
 $$;
 DO $$
+DECLARE
+    signature regprocedure;
 BEGIN
-    EXECUTE format('ALTER FUNCTION ledger_index_day(text) SET search_path = %I, pg_temp', current_schema());
-    REVOKE ALL ON FUNCTION ledger_index_day(text) FROM PUBLIC;
+    FOREACH signature IN ARRAY ARRAY[
+        'ledger_index_day(text)', 'ledger_count_day(text, date, uuid, date, date)']::regprocedure[]
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', signature, current_schema());
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', signature);
+    END LOOP;
 END
 $$;

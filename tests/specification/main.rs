@@ -6,6 +6,7 @@
 
 // What is sent is paid for, once.
 mod bad_messages;
+mod history;
 mod holds;
 mod holds_at_random;
 mod ledger;

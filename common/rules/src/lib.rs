@@ -176,6 +176,7 @@ pub mod caps;
 pub mod cards;
 pub mod credits;
 mod decimal;
+pub mod entries;
 pub mod holds;
 pub mod ids;
 pub mod inquiries;

@@ -41,6 +41,12 @@ pub enum StoreError {
     /// A body that the fleet itself wanted to send could not be written as JSON.
     #[error("a message could not be written: {0}")]
     Message(#[from] serde_json::Error),
+    /// So many ask for the same costly thing at once that this one is not even begun.
+    #[error("too many ask for {what} at once")]
+    Busy {
+        /// What.
+        what: &'static str,
+    },
     /// Something else was changing the same rows, again and again.
     #[error("gave up after {attempts} serialization failures or deadlocks")]
     Contended {
@@ -55,7 +61,11 @@ impl StoreError {
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Pool(_) | Self::NoClient { .. } | Self::Silent { .. } | Self::Contended { .. } => true,
+            Self::Pool(_)
+            | Self::NoClient { .. }
+            | Self::Silent { .. }
+            | Self::Busy { .. }
+            | Self::Contended { .. } => true,
             Self::Postgres(error) => is_outage(error),
             Self::Settings(_) | Self::Migration(_) | Self::Unreadable { .. } | Self::Message(_) => false,
         }
@@ -111,6 +121,7 @@ impl StoreError {
             | Self::Migration(_)
             | Self::Unreadable { .. }
             | Self::Message(_)
+            | Self::Busy { .. }
             | Self::Contended { .. } => None,
         }
     }

@@ -19,6 +19,8 @@
 //! | messages to publish, and the trace that they bear; what is overdue | `outbox`, [`trace`], `sweep` |
 //! | what people did with dead letters and queues | `acts` |
 //! | queues that are paused, processes that are alive, the server | `pauses`, `processes`, `server` |
+//! | for account holders: entries, top-ups, a month's statement, its days at a glance | `listing`, `statement`, `glance` |
+//! | the ledger's days that are over, indexed and counted for them | `history` |
 //! | for people: top-ups, what waits, an account's story, the audit | `views`, `waiting`, `story`, `audit` |
 //!
 //! What always holds:
@@ -41,13 +43,16 @@ mod cards;
 mod client;
 mod delivery;
 mod error;
+mod glance;
 mod grants;
+mod history;
 mod holds;
 mod idempotency;
 mod import;
 mod inquiries;
 mod ledger;
 mod lines;
+mod listing;
 mod locks;
 mod migrate;
 mod notices;
@@ -65,6 +70,7 @@ mod sends;
 mod server;
 mod settings;
 mod settle;
+mod statement;
 mod story;
 mod sweep;
 mod topups;
@@ -81,7 +87,9 @@ pub use audit::{AuditPolicy, AuditReport, Check};
 pub use cards::SavedCard;
 pub use delivery::{Contact, InvalidState, NoticeRow, NoticeState};
 pub use error::{StoreError, certificate_advice};
+pub use glance::{GlanceDay, GlanceTopup};
 pub use grants::{GrantsPart, ROLE_PREFIX, Role};
+pub use history::DaysReady;
 pub use holds::{HoldClose, HoldGrant, HoldView, HoldWanted};
 pub use idempotency::RequestBegun;
 pub use import::{
@@ -90,6 +98,7 @@ pub use import::{
 };
 pub use inquiries::{Inquired, InquiryEnd};
 pub use lines::GatewayLine;
+pub use listing::{LedgerPage, LedgerRow, LedgerSpan};
 pub use migrate::MigrationWait;
 pub use outbox::OutboxMessage;
 pub use partitions::LEDGER_DAYS_AHEAD;

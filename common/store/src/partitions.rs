@@ -32,6 +32,14 @@ const OPENING_LOCK: i64 = 0x746f_7075_7000_0002;
 /// The one under which days are closed.
 const CLOSING_LOCK: i64 = 0x746f_7075_7000_0003;
 
+/// A partition of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Day {
+    attached: Attached,
+    /// By wallet; a day that is over has one, unless it is small.
+    pub(crate) has_index: bool,
+}
+
 /// Where a day's table stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Attached {
@@ -138,7 +146,7 @@ impl Store {
     }
 }
 
-fn is_locked(error: &StoreError) -> bool {
+pub(crate) fn is_locked(error: &StoreError) -> bool {
     error.sql_state() == Some(&SqlState::LOCK_NOT_AVAILABLE)
 }
 
@@ -148,7 +156,7 @@ fn opening(now: Timestamp, window: &OpenWindow) -> Timestamp {
     now.checked_sub(back).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-fn utc_day(at: Timestamp) -> Date {
+pub(crate) fn utc_day(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
@@ -161,7 +169,7 @@ fn wanted_days(now: Timestamp, window: &OpenWindow, days_ahead: u16) -> Vec<Date
 }
 
 /// The smallest key of a day.
-fn first_key(day: Date) -> Uuid {
+pub(crate) fn first_key(day: Date) -> Uuid {
     // Days at the ends of the calendar are no ledger's days.
     key_bound(
         TimeZone::UTC
@@ -170,7 +178,7 @@ fn first_key(day: Date) -> Uuid {
     )
 }
 
-fn partition_name(day: Date) -> String {
+pub(crate) fn partition_name(day: Date) -> String {
     day.strftime("ledger_%Y_%m_%d").to_string()
 }
 
@@ -179,7 +187,7 @@ fn day_of(partition: &str) -> Option<Date> {
 }
 
 /// The ledger's partitions.
-async fn attached_days(tx: &Tx) -> Result<BTreeMap<Date, Attached>, StoreError> {
+pub(crate) async fn attached_days(tx: &Tx) -> Result<BTreeMap<Date, Day>, StoreError> {
     Ok(tx
         .query(PARTITIONS, &[])
         .await?
@@ -188,18 +196,21 @@ async fn attached_days(tx: &Tx) -> Result<BTreeMap<Date, Attached>, StoreError> 
         .collect())
 }
 
-/// Name and 'detaching was begun' of each.
-const PARTITIONS: &str = "SELECT c.relname::text, i.inhdetachpending
+/// Name, 'detaching was begun' and 'has its index by wallet' of each.
+const PARTITIONS: &str = "SELECT c.relname::text, i.inhdetachpending,
+            EXISTS (SELECT FROM pg_index x JOIN pg_class n ON n.oid = x.indexrelid
+                     WHERE x.indrelid = c.oid AND x.indisvalid AND n.relname = c.relname || '_by_wallet')
        FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
       WHERE i.inhparent = 'ledger'::regclass";
 
-fn partition(row: &Row) -> Option<(Date, Attached)> {
-    let state = if row.get(1) {
+fn partition(row: &Row) -> Option<(Date, Day)> {
+    let attached = if row.get(1) {
         Attached::Half
     } else {
         Attached::Whole
     };
-    Some((day_of(row.get(0))?, state))
+    let has_index = row.get(2);
+    Some((day_of(row.get(0))?, Day { attached, has_index }))
 }
 
 /// The database's clock, and the window as far as its days are still open: a setting that is widened later does
@@ -284,7 +295,7 @@ async fn carry_forward(tx: &Tx, day: Date) -> Result<(), StoreError> {
 /// Detaches what is closed: outside a transaction, as CONCURRENTLY wants it, so that no sender waits; or, where another
 /// role owns the ledger, by the function that does it in the owner's name.
 async fn detach_closed(client: &Client) -> Result<(), StoreError> {
-    let attached: BTreeMap<Date, Attached> = client
+    let days: BTreeMap<Date, Day> = client
         .query(PARTITIONS, &[])
         .await?
         .iter()
@@ -301,8 +312,8 @@ async fn detach_closed(client: &Client) -> Result<(), StoreError> {
         let day: &str = row.get(0);
         let Ok(date) = day.parse::<Date>() else { continue };
         let name = partition_name(date);
-        match attached.get(&date) {
-            Some(state) if owns_ledger => detach(client, &name, *state).await?,
+        match days.get(&date).map(|day| day.attached) {
+            Some(attached) if owns_ledger => detach(client, &name, attached).await?,
             Some(Attached::Whole | Attached::Half) => detach_by_function(client, &name).await?,
             None => {}
         }
@@ -317,7 +328,7 @@ async fn detach_closed(client: &Client) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn owns_ledger(client: &Client) -> Result<bool, StoreError> {
+pub(crate) async fn owns_ledger(client: &Client) -> Result<bool, StoreError> {
     let row = client
         .query_one(
             "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'ledger'::regclass",
@@ -327,8 +338,8 @@ async fn owns_ledger(client: &Client) -> Result<bool, StoreError> {
     Ok(row.get(0))
 }
 
-async fn detach(client: &Client, name: &str, state: Attached) -> Result<(), StoreError> {
-    let how = match state {
+async fn detach(client: &Client, name: &str, attached: Attached) -> Result<(), StoreError> {
+    let how = match attached {
         Attached::Whole => "CONCURRENTLY",
         Attached::Half => "FINALIZE",
     };

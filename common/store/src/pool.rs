@@ -2,13 +2,16 @@
 
 use crate::StoreError;
 use crate::client::Client;
+use crate::listing::WALKS_AT_ONCE;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use jiff::{SignedDuration, Timestamp};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long reaching a host may take.
@@ -65,6 +68,8 @@ pub struct Store {
     pool: Pool,
     /// How long the answer to a statement may take; `None`: for ever.
     patience: Option<Duration>,
+    /// Turns of those who read entries without an index.
+    pub(crate) walks: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Store {
@@ -151,6 +156,7 @@ impl Store {
         Ok(Self {
             pool,
             patience: patience(options.statement_timeout_s),
+            walks: Arc::new(Semaphore::new(WALKS_AT_ONCE)),
         })
     }
 

@@ -14,7 +14,7 @@ use topup_rules::topup::{PaymentState, TopupState};
 use uuid::Uuid;
 
 /// What all the statements here select.
-const TOPUPS: &str = include_str!("views/topups.sql");
+pub(crate) const TOPUPS: &str = include_str!("views/topups.sql");
 
 /// A top-up, and its payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -169,7 +169,7 @@ impl Store {
     }
 }
 
-fn view(row: &Row) -> Result<TopupView, StoreError> {
+pub(crate) fn view(row: &Row) -> Result<TopupView, StoreError> {
     Ok(TopupView {
         topup_id: row.try_get("topup_id")?,
         account_id: rows::account_id(row, "account_id", "topups")?,

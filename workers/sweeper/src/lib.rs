@@ -1,6 +1,6 @@
 //! The sweeper: what time alone brings about, and what got lost on the way.
 //!
-//! Three loops side by side, none of which waits for another:
+//! Four loops side by side, none of which waits for another:
 //!
 //! | loop | task | what it does | how often |
 //! | --- | --- | --- | --- |
@@ -13,6 +13,7 @@
 //! | | `partitions` | makes the ledger's partitions days ahead, closes and detaches days that left the open window | every hour |
 //! | | `processes` | forgets processes that have said nothing for a day | every hour |
 //! | `inquiries` | | asks the gateway about payments whose outcome is not known (C8) | as each is due |
+//! | `history` | | indexes and counts the ledger's days that are over, for those who read them | every 10 minutes |
 //! | `daily` | | compares yesterday's payments with the gateway's list ([`reconcile`]) | once a day |
 //!
 //! Everything here may be done twice, and by several sweepers at once: messages are wake-ups that their receivers
@@ -20,6 +21,7 @@
 //! and settling what the gateway says: its answers go to `payment-results` like all others.
 
 mod daily;
+mod history;
 mod inquiries;
 mod line;
 pub mod reconcile;
@@ -42,6 +44,7 @@ pub async fn sweep(process: Process) -> Result<(), SettingsError> {
     tokio::join!(
         sweeps::run(&process),
         inquiries::run(&process, &gateway),
+        history::run(&process),
         daily::run(&process, &gateway),
     );
     Ok(())

@@ -90,7 +90,7 @@ impl Hourly {
 }
 
 /// Logs and counts what a task did. Whether it went well.
-fn tell(task: &'static str, done: anyhow::Result<u64>) -> bool {
+pub(crate) fn tell(task: &'static str, done: anyhow::Result<u64>) -> bool {
     match done {
         Ok(done) => {
             metrics::SWEPT.add([task], done);

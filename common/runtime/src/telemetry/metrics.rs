@@ -72,6 +72,7 @@ const TASK: Label = Label::these(
         "holds",
         "cards",
         "partitions",
+        "history",
         "processes",
         "gauges",
     ],

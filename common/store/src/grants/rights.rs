@@ -28,13 +28,15 @@ const fn update(columns: &'static [&'static str]) -> Right {
     }
 }
 
-/// What opens and closes the ledger's days in its owner's name: the sweeper's.
-pub(super) const FUNCTIONS: [&str; 5] = [
+/// What opens, closes, indexes and counts the ledger's days in its owner's name: the sweeper's.
+pub(super) const FUNCTIONS: [&str; 7] = [
     "ledger_open_day(text, uuid, uuid)",
     "ledger_seal_day(text)",
     "ledger_carry_forward(text, date)",
     "ledger_detach_day(text)",
     "ledger_keep_detached(text)",
+    "ledger_index_day(text)",
+    "ledger_count_day(text, date, uuid, date, date)",
 ];
 
 /// Where the ledger's days stand; whether an account has a number and an address at all.
@@ -177,6 +179,7 @@ const SWEEPER: &[Rights] = &[
     ("reconciliations", &[SELECT, INSERT, UPDATE, DELETE]),
     ("reconciliation_differences", &[SELECT, INSERT, DELETE]),
     ("closed_days", &[SELECT, INSERT, update(&["detached_at"])]),
+    ("counted_days", &[SELECT]),
     GATEWAY_LINES,
     ("notices", &[SELECT, INSERT, update(&["called_at"])]),
     OUTBOX,
@@ -198,6 +201,9 @@ const EDGE: &[Rights] = &[
     ("topups", &[SELECT]),
     ("payments", &[SELECT, INSERT, UPDATE]),
     ("purchases", &[SELECT, INSERT]),
+    ("carried_forward", &[SELECT]),
+    ("counted_days", &[SELECT]),
+    ("ledger_sums", &[SELECT]),
     LEDGER,
     CLOSED_DAYS,
     NOTICES,
@@ -228,6 +234,8 @@ const OPERATOR: &[Rights] = &[
     ("reconciliation_differences", &[SELECT, INSERT, DELETE]),
     ("closed_days", &[SELECT]),
     ("carried_forward", &[SELECT]),
+    ("counted_days", &[SELECT]),
+    ("ledger_sums", &[SELECT]),
     LEDGER,
     GATEWAY_LINES,
     ("notices", &[SELECT, INSERT]),
