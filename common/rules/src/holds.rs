@@ -1,12 +1,12 @@
 //! S5: leave for a batch before it goes out, and how its events use the hold up.
 //!
-//! Left out: expiry. The store closes a hold whose time is over; an open one counts.
+//! Left out: that a hold expires. The store closes one whose time is over; an open one counts.
 
 use crate::account::Wallet;
 use crate::credits::Credits;
 use crate::ids::Service;
 use crate::names::names;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// The answer to a sender who asks leave for a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +74,49 @@ pub fn answer(wallet: &Wallet, before: Option<(Service, &Hold)>, cost: Credits) 
             Leave::Granted => Answer::Granted,
             Leave::Refused { missing } => Answer::Refused { missing },
         },
+    }
+}
+
+/// Why a batch may not go, in words for its sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HoldRefusal {
+    /// The available credits do not cover it.
+    #[error("S5: {missing} credits are missing")]
+    Missing {
+        /// What they fall short.
+        missing: Credits,
+    },
+    /// It has, or had, leave for something else.
+    #[error("S5: the batch has leave for other credits or another service")]
+    Conflicting,
+    /// It had leave.
+    #[error("S5: the batch had leave, and its hold has ended")]
+    Ended,
+    /// It costs nothing.
+    #[error("S5: credits must be above 0")]
+    NotPositive,
+    /// Not a time for which credits are set aside.
+    #[error("S5: a hold lasts from 1 to {max_s} seconds")]
+    Lasts {
+        /// The longest.
+        max_s: i64,
+    },
+}
+
+/// S5: for how long credits are set aside, where the sender asks for so many seconds, or for nothing special.
+///
+/// # Errors
+/// Not at all, or for longer than the platform allows.
+pub fn lasts(
+    asked_s: Option<i64>,
+    usual: SignedDuration,
+    max: SignedDuration,
+) -> Result<SignedDuration, HoldRefusal> {
+    let max_s = max.as_secs();
+    match asked_s {
+        None => Ok(usual.min(max)),
+        Some(seconds) if (1..=max_s).contains(&seconds) => Ok(SignedDuration::from_secs(seconds)),
+        Some(_) => Err(HoldRefusal::Lasts { max_s }),
     }
 }
 

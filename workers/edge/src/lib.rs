@@ -17,11 +17,13 @@
 //! effect is idempotent, and a repeat is recognised where it would have one.
 
 pub mod api;
+pub mod holding;
 pub mod http;
 mod senders;
 mod serve;
 pub mod webhooks;
 
+use holding::Holding;
 use http::caller::Callers;
 use http::limits::Limits;
 use senders::Senders;
@@ -48,6 +50,8 @@ pub struct Edge {
     webhooks: Semaphore,
     callers: Callers,
     limits: Limits,
+    /// None: there is no database.
+    holding: Option<Holding>,
 }
 
 impl Edge {
@@ -61,6 +65,10 @@ impl Edge {
             settings: Arc::clone(settings),
             clock: process.clock.clone(),
             database: process.database.clone(),
+            holding: process
+                .database
+                .as_ref()
+                .map(|database| Holding::start(database.store.clone())),
             gateway: settings.paystack.client(PaymentGateway::paystack)?,
             publisher: process.publisher.clone(),
             senders: Senders::new(&settings.edge.webhook_senders, &settings.edge.proxies),

@@ -1,10 +1,11 @@
 //! S5.
 
 use crate::given::{at, credits, disabled, wallet, whole};
+use jiff::SignedDuration;
 use proptest::prelude::*;
 use topup_rules::account::{AutoTopup, Method, Wallet};
 use topup_rules::credits::Credits;
-use topup_rules::holds::{Answer, Hold, Leave, answer, leave, use_hold};
+use topup_rules::holds::{Answer, Hold, HoldRefusal, Leave, answer, lasts, leave, use_hold};
 use topup_rules::ids::Service;
 
 fn hold(set_aside: i64, used: i64) -> Hold {
@@ -82,6 +83,22 @@ fn s5_a_batch_has_leave_once_and_hears_the_same_again() {
     check(500, Some((Service::Whatsapp, &open)), 100, Answer::Conflicting);
     check(500, Some((Service::Sms, &ended)), 101, Answer::Conflicting);
     check(500, Some((Service::Sms, &open)), 0, Answer::NotPositive);
+}
+
+#[test]
+fn s5_a_hold_lasts_as_long_as_is_asked_for_within_what_is_allowed() {
+    let (usual, max) = (SignedDuration::from_mins(15), SignedDuration::from_hours(24));
+    let seconds = |asked| lasts(asked, usual, max).map(|lasts| lasts.as_secs());
+    let refused = Err(HoldRefusal::Lasts { max_s: 86_400 });
+    assert_eq!(seconds(None), Ok(900));
+    assert_eq!(seconds(Some(1)), Ok(1));
+    assert_eq!(seconds(Some(86_400)), Ok(86_400));
+    assert_eq!(seconds(Some(86_401)), refused);
+    assert_eq!(seconds(Some(0)), refused);
+    assert_eq!(seconds(Some(-1)), refused);
+    // A platform that allows less than what is usual.
+    let minute = SignedDuration::from_mins(1);
+    assert_eq!(lasts(None, usual, minute), Ok(minute));
 }
 
 #[test]

@@ -25,6 +25,10 @@ pub struct Edge {
     pub requests_per_second: u32,
     /// Leave to send that one token asks for or closes a second, at each edge; for a moment twice as much.
     pub holds_per_second: u32,
+    /// How long credits are set aside for a batch whose sender does not say.
+    pub hold_ttl: Duration,
+    /// And at most, whatever it says.
+    pub hold_ttl_max: Duration,
     /// How long somebody who does nothing stays signed in.
     pub session_idle: Duration,
     /// The terms that account holders agree to when a card is to be charged automatically, or by one click.
@@ -52,6 +56,8 @@ impl Edge {
             requests_max: some(r, "edge.requests_max", "256", "requests of the HTTP interface and the Client Zone in hand at once, webhooks apart; further ones are told to come again")?,
             requests_per_second: r.value("edge.requests_per_second", "50", "requests of one token a second, at each edge, leave to send apart; for a moment twice as many")?,
             holds_per_second: r.value("edge.holds_per_second", "5000", "how often one token may ask leave to send, or close it, a second, at each edge; for a moment twice as often")?,
+            hold_ttl: r.value("edge.hold_ttl", "15m", "S5: how long credits are set aside for a batch whose sender does not say")?,
+            hold_ttl_max: r.value("edge.hold_ttl_max", "24h", "S5: how long they are set aside at most, whatever a sender says")?,
             session_idle: r.value("edge.session_idle", "30m", "how long somebody who does nothing stays signed in")?,
             terms_version: r.value("edge.terms_version", "1", "which terms account holders agree to when a card is to be charged automatically or by one click; kept with each agreement")?,
             terms_url: r.optional("edge.terms_url", "where these terms can be read")?,

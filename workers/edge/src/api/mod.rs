@@ -6,6 +6,7 @@
 #[cfg(test)]
 #[path = "document.rs"]
 mod document_test;
+mod holds;
 mod wallets;
 
 use crate::Edge;
@@ -29,7 +30,7 @@ fn resources() -> OpenApiRouter<Arc<Edge>> {
 
 /// Leave to send: asked for far more often than anything else, and its own key of a repeat.
 fn senders() -> OpenApiRouter<Arc<Edge>> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().merge(holds::routes())
 }
 
 /// The document, of the same lines as the routes.
@@ -48,12 +49,7 @@ pub(crate) fn router(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
     let resources = Router::from(resources())
         .route_layer(from_fn_with_state(with(edge), idempotency::remember))
         .route_layer(from_fn_with_state(with(edge), caller::requests));
-    let senders = Router::from(senders());
-    let senders = if senders.has_routes() {
-        senders.route_layer(from_fn_with_state(with(edge), caller::holds))
-    } else {
-        senders
-    };
+    let senders = Router::from(senders()).route_layer(from_fn_with_state(with(edge), caller::holds));
     let all = resources
         .merge(senders)
         .merge(Router::from(OpenApiRouter::new().routes(routes!(served))))

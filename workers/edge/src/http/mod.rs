@@ -32,6 +32,7 @@ pub use problem::{Kind, Problem};
 pub use values::{CreditsGiven, CreditsText, MoneyView, Named};
 
 use crate::Edge;
+use crate::holding::Holding;
 use topup_runtime::PublicDatabase;
 
 impl Edge {
@@ -40,8 +41,18 @@ impl Edge {
     /// # Errors
     /// 503: none is named, and webhooks alone are served.
     pub fn database(&self) -> Result<&PublicDatabase, Problem> {
-        self.database
-            .as_ref()
-            .ok_or_else(|| Problem::unavailable("no database is set here: webhooks alone are served"))
+        self.database.as_ref().ok_or_else(no_database)
     }
+
+    /// Where leave to send is asked for.
+    ///
+    /// # Errors
+    /// 503: without a database there is none.
+    pub(crate) fn holding(&self) -> Result<&Holding, Problem> {
+        self.holding.as_ref().ok_or_else(no_database)
+    }
+}
+
+fn no_database() -> Problem {
+    Problem::unavailable("no database is set here: webhooks alone are served")
 }
