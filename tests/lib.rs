@@ -20,6 +20,7 @@ pub use harness::checker::{Checker, Verdict};
 pub use harness::collector::{Collector, Span, SpanKind};
 pub use harness::draw::Draw;
 pub use harness::events::{Event, Raw, event, raw};
+pub use harness::interface::{Interface, Reply};
 pub use harness::library::{Library, account_id, session_on, sms_wallet, store_at, store_on};
 pub use harness::noon::{today_in, where_it_is_noon};
 pub use harness::older::programs_of;

@@ -9,6 +9,7 @@ pub(crate) mod collector;
 pub(crate) mod draw;
 pub(crate) mod events;
 pub(crate) mod faults;
+pub(crate) mod interface;
 pub(crate) mod library;
 pub(crate) mod noon;
 pub(crate) mod older;

@@ -42,6 +42,7 @@ mod notices;
 
 // Account holders and their platforms act by themselves.
 mod access;
+mod api;
 
 // What goes wrong loses nothing and doubles nothing.
 mod broker_trouble;
