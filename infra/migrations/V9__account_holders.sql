@@ -81,7 +81,8 @@ CREATE TABLE idempotent_requests (
     status       smallint,             -- none: in hand, or cut short
     content_type text,
     body         bytea,
-    begun_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    begun_at     timestamptz NOT NULL DEFAULT clock_timestamp(), -- by its first try: what it makes is keyed by it
+    held_until   timestamptz NOT NULL, -- in somebody's hand until then, unless it is answered
     CONSTRAINT idempotent_requests_pk PRIMARY KEY (caller, key),
     CONSTRAINT idempotent_requests_whole CHECK ((status IS NULL) = (body IS NULL))
 );

@@ -164,6 +164,23 @@ pub fn may(leave: &Leave, act: Act, account: &Account) -> Result<Actor, AccessRe
     }
 }
 
+/// X5: whether the caller may move credits between `main` and `sub`: the main itself, to and from a sub of its own.
+///
+/// # Errors
+/// The first thing that stands against it, as [`may`]; that the two are not a main and its sub is left to be said by
+/// who moves them.
+pub fn may_move(leave: &Leave, main: &Account, sub: &Account) -> Result<(), AccessRefusal> {
+    tie(leave.caller, main).ok_or(AccessRefusal::NoAccount(main.id))?;
+    covers(leave, Act::MoveCredits.scope())?;
+    if leave.caller != Caller::Account(main.id) {
+        return Err(AccessRefusal::ItsMainAlone);
+    }
+    match tie(leave.caller, sub) {
+        Some(Tie::ItsMain | Tie::Itself | Tie::Platform) => Ok(()),
+        None => Err(AccessRefusal::NoAccount(sub.id)),
+    }
+}
+
 /// Whether the caller may list and create accounts: the platform, with the scope for it.
 ///
 /// # Errors

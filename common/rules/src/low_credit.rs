@@ -9,3 +9,23 @@ use crate::credits::Credits;
 pub fn crossed(before: Credits, after: Credits, threshold: Credits) -> bool {
     threshold.is_positive() && before > threshold && after <= threshold
 }
+
+/// L1: why a threshold is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "L1: the threshold of the notice must be 0 (never) to {most}, and is {0}",
+    most = Credits::WALLET_MAX
+)]
+pub struct ThresholdRefusal(pub Credits);
+
+/// L1: whether there can be such a threshold: 0, which is never crossed, or more.
+///
+/// # Errors
+/// Below 0, or beyond any balance.
+pub fn check_threshold(threshold: Credits) -> Result<(), ThresholdRefusal> {
+    if threshold < Credits::ZERO || threshold > Credits::WALLET_MAX {
+        Err(ThresholdRefusal(threshold))
+    } else {
+        Ok(())
+    }
+}

@@ -157,6 +157,38 @@ pub struct Quote {
     pub unit_price: UnitPrice,
 }
 
+/// What a quote is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// The price of so many.
+    Credits(Credits),
+    /// What so much buys, in the currency's minor unit.
+    Amount(i64),
+}
+
+/// Why there is no quote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoPrice {
+    /// Nothing, less than nothing, more than a wallet holds, or nothing that has a price.
+    #[error("P1: {quantity} {service} credits have no price in {currency}")]
+    OfCredits {
+        /// How many.
+        quantity: Credits,
+        /// Of what.
+        service: Service,
+        /// In what.
+        currency: Currency,
+    },
+    /// Nothing, less than nothing, or less than the smallest quantity costs.
+    #[error("P1: {money} buys no {service} credits")]
+    OfAmount {
+        /// How much.
+        money: Money,
+        /// Of what.
+        service: Service,
+    },
+}
+
 /// All prices, checked; ordered by service, currency and quantity.
 ///
 /// A quantity below a currency's first tier has no price: that is how a smallest purchase is said.
@@ -184,6 +216,28 @@ impl PriceList {
     #[must_use]
     pub fn tiers(&self) -> &[PriceTier] {
         &self.0
+    }
+
+    /// P1: either way.
+    ///
+    /// # Errors
+    /// There is no such price.
+    pub fn quote(&self, service: Service, currency: Currency, wanted: Wanted) -> Result<Quote, NoPrice> {
+        match wanted {
+            Wanted::Credits(quantity) => {
+                self.price_of(service, currency, quantity)
+                    .ok_or(NoPrice::OfCredits {
+                        quantity,
+                        service,
+                        currency,
+                    })
+            }
+            Wanted::Amount(amount_minor) => {
+                let money = Money::new(amount_minor, currency);
+                self.bought_for(service, money)
+                    .ok_or(NoPrice::OfAmount { money, service })
+            }
+        }
     }
 
     /// P1: credits → price. The tier reached prices the whole quantity; the price is rounded up to a minor unit.

@@ -6,6 +6,7 @@
 use crate::account::{Account, AccountKind, AutoTopup, AutoTopupSettings, Method, Wallet};
 use crate::credits::Credits;
 use crate::ids::AccountId;
+use crate::low_credit::ThresholdRefusal;
 
 /// Who asks, seen from the wallet's account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +90,9 @@ pub enum SettingsRefusal {
     /// There is nothing to disable.
     #[error("E6: auto top-up is not set up")]
     NothingToDisable,
+    /// L1: of the notice.
+    #[error("{0}")]
+    NoticeThreshold(#[from] ThresholdRefusal),
 }
 
 /// E1–E4, E6: the settings with which card top-up is enabled, or enabled again. `agreed`: the terms are agreed to

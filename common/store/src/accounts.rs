@@ -106,6 +106,30 @@ impl Store {
     }
 }
 
+impl Store {
+    /// At most `limit` accounts behind `after`, by their numbers, without their wallets.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn accounts_page(
+        &self,
+        after: Option<AccountId>,
+        limit: i64,
+    ) -> Result<Vec<AccountView>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(
+                "SELECT account_id, kind, parent_id, currency, language, mobile, email, cap_topups_per_day,
+                        cap_minor_per_month
+                   FROM accounts WHERE account_id > $1 ORDER BY account_id LIMIT $2",
+            )
+            .await?;
+        let after = after.map_or(0, AccountId::get);
+        let rows = client.query(&statement, &[&after, &limit]).await?;
+        rows.iter().map(account).collect()
+    }
+}
+
 fn account(row: &Row) -> Result<AccountView, StoreError> {
     let account = rows::account(row)?;
     let (kind, parent_id) = match account.kind {

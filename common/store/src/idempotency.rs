@@ -1,11 +1,12 @@
 //! What was answered to a request that bore an idempotency key, so that a repeat is answered the same.
 //!
 //! A key belongs to its caller. Whoever dies between the request and its answer leaves a row without one, and after a
-//! minute the same request may begin again: what it makes has ids that follow from caller and key, so it finds itself.
+//! minute the same request may begin again: what it makes is named after caller, key and the moment of the first try, so
+//! it finds itself.
 //! Left out: which requests bear a key, and what of them is hashed.
 
 use crate::{Store, StoreError};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -15,8 +16,11 @@ const IN_HAND_MAX_S: f64 = 60.0;
 /// What is known of a request as it comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestBegun {
-    /// It is to be done, and ended by [`Store::end_request`] or [`Store::drop_request`].
-    New,
+    /// It is to be done, and ended by [`Store::end_request`] or [`Store::release_request`].
+    New {
+        /// When it was first tried, by the database's clock: the same for every further try.
+        begun_at: Timestamp,
+    },
     /// The same was answered before.
     Same {
         /// HTTP's.
@@ -46,18 +50,20 @@ impl Store {
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
-                "INSERT INTO idempotent_requests AS r (caller, key, request_hash) VALUES ($1, $2, $3)
-                 ON CONFLICT (caller, key) DO UPDATE SET begun_at = clock_timestamp()
+                "INSERT INTO idempotent_requests AS r (caller, key, request_hash, held_until)
+                 VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))
+                 ON CONFLICT (caller, key) DO UPDATE SET held_until = EXCLUDED.held_until
                     WHERE r.status IS NULL AND r.request_hash = EXCLUDED.request_hash
-                      AND r.begun_at < clock_timestamp() - make_interval(secs => $4)
-                 RETURNING true",
+                      AND r.held_until < clock_timestamp()
+                 RETURNING begun_at",
             )
             .await?;
         let begun = client
             .query_opt(&statement, &[&caller, &key, &hash, &IN_HAND_MAX_S])
             .await?;
-        if begun.is_some() {
-            return Ok(RequestBegun::New);
+        if let Some(row) = begun {
+            let begun_at = row.try_get("begun_at")?;
+            return Ok(RequestBegun::New { begun_at });
         }
         let statement = client
             .prepare_cached(
@@ -67,7 +73,7 @@ impl Store {
             .await?;
         match client.query_opt(&statement, &[&caller, &key, &hash]).await? {
             Some(row) => before(&row),
-            // Given up between the two looks: whoever asks again is the first.
+            // Forgotten between the two looks: whoever asks again is the first.
             None => Ok(RequestBegun::InHand),
         }
     }
@@ -99,15 +105,17 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets a request in hand, so that it may be tried again: it came to no answer that would hold.
+    /// Lets go of a request in hand, so that the same may be tried again at once: it came to no answer that would hold,
+    /// and yet it may have done what it was to do.
     ///
     /// # Errors
     /// The database's.
-    pub async fn drop_request(&self, caller: Uuid, key: &str) -> Result<(), StoreError> {
+    pub async fn release_request(&self, caller: Uuid, key: &str) -> Result<(), StoreError> {
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
-                "DELETE FROM idempotent_requests WHERE caller = $1 AND key = $2 AND status IS NULL",
+                "UPDATE idempotent_requests SET held_until = begun_at
+                  WHERE caller = $1 AND key = $2 AND status IS NULL",
             )
             .await?;
         client.execute(&statement, &[&caller, &key]).await?;

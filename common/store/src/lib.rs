@@ -11,7 +11,7 @@
 //! | credits bought by hand, begun | `purchases` |
 //! | entries of the ledger that are no sends; the ledger's days | `ledger`, `partitions` |
 //! | leave to send | `holds` |
-//! | accounts: import, view, settings, saved cards, acts by hand | `import`, `accounts`, `settings`, `cards`, `adjust` |
+//! | accounts: import, view, settings, how a holder is reached, saved cards, acts by hand | `import`, `accounts`, `settings`, `contact`, `cards`, `adjust` |
 //! | who may call by the HTTP interface; what a repeated request finds | `access`, `idempotency` |
 //! | the price list | `prices` |
 //! | notices: recorded, delivered | `notices`, `delivery` |
@@ -41,6 +41,7 @@ mod adjust;
 mod audit;
 mod cards;
 mod client;
+mod contact;
 mod delivery;
 mod error;
 mod glance;
@@ -85,6 +86,7 @@ pub use acts::{Act, ActRow, MovedMessage, MovedOf, MovedRow, MovedTo, NewAct};
 pub use adjust::{AdjustRefusal, Adjusted, ByHand, Moved};
 pub use audit::{AuditPolicy, AuditReport, Check};
 pub use cards::SavedCard;
+pub use contact::NewContact;
 pub use delivery::{Contact, InvalidState, NoticeRow, NoticeState};
 pub use error::{StoreError, certificate_advice};
 pub use glance::{GlanceDay, GlanceTopup};

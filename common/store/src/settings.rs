@@ -10,6 +10,7 @@ use crate::{Store, StoreError, locks, topups};
 use topup_rules::account::{Account, AutoTopup, AutoTopupSettings, Method, Wallet};
 use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, WalletKey};
+use topup_rules::low_credit::check_threshold;
 use topup_rules::settings::{self, Actor, SettingsRefusal};
 use uuid::Uuid;
 
@@ -156,8 +157,8 @@ impl Store {
         wallet: WalletKey,
         threshold: Credits,
     ) -> Result<SettingsChange, StoreError> {
-        if threshold < Credits::ZERO {
-            return Ok(SettingsChange::Refused(SettingsRefusal::NegativeThreshold));
+        if let Err(refusal) = check_threshold(threshold) {
+            return Ok(SettingsChange::Refused(refusal.into()));
         }
         self.transact(|tx| async move {
             let Some((_, locked)) = lock(&tx, wallet).await? else {

@@ -1,6 +1,8 @@
 //! Who may do what to whose account.
 
-use topup_rules::access::{AccessRefusal, Act, Caller, Leave, Scope, may, may_bear, may_manage_accounts};
+use topup_rules::access::{
+    AccessRefusal, Act, Caller, Leave, Scope, may, may_bear, may_manage_accounts, may_move,
+};
 use topup_rules::account::{Account, AccountKind, Caps};
 use topup_rules::ids::AccountId;
 use topup_rules::settings::Actor;
@@ -119,4 +121,49 @@ fn a_token_covers_nothing_that_its_holder_never_does() {
         let account = may_bear(Caller::Account(id(MAIN)), scope);
         assert_eq!(account.is_err(), scope == Scope::Accounts, "{scope}");
     }
+}
+
+#[test]
+fn credits_are_moved_by_a_main_to_and_from_its_own_subs() {
+    let (main, sub, other) = (account(MAIN), account(SUB), account(3));
+    let by = |caller| leave(caller);
+    assert_eq!(may_move(&by(Caller::Account(id(MAIN))), &main, &sub), Ok(()));
+    for (caller, giver, taker, refusal) in [
+        (Caller::Platform, &main, &sub, AccessRefusal::ItsMainAlone),
+        // Not even a main in its sub's place.
+        (
+            Caller::Account(id(MAIN)),
+            &sub,
+            &main,
+            AccessRefusal::ItsMainAlone,
+        ),
+        (
+            Caller::Account(id(MAIN)),
+            &main,
+            &other,
+            AccessRefusal::NoAccount(id(3)),
+        ),
+        (
+            Caller::Account(id(SUB)),
+            &main,
+            &sub,
+            AccessRefusal::NoAccount(id(MAIN)),
+        ),
+        (
+            Caller::Account(id(3)),
+            &main,
+            &sub,
+            AccessRefusal::NoAccount(id(MAIN)),
+        ),
+    ] {
+        assert_eq!(may_move(&by(caller), giver, taker), Err(refusal), "{caller:?}");
+    }
+    let short = Leave {
+        caller: Caller::Account(id(MAIN)),
+        scopes: vec![Scope::Read],
+    };
+    assert_eq!(
+        may_move(&short, &main, &sub),
+        Err(AccessRefusal::NoScope(Scope::Transfer))
+    );
 }

@@ -5,6 +5,7 @@ use crate::cards::SavedCard;
 use topup_rules::account::{AccountKind, Caps, Method};
 use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Service};
+use topup_rules::low_credit::check_threshold;
 use topup_rules::settings::{SettingsRefusal, check_import};
 
 /// Longest text of any field, in bytes: the longest address that e-mail knows.
@@ -116,13 +117,7 @@ fn require(holds: bool, field: impl Into<String>, problem: ImportProblem) -> Res
 /// The first mistake of a line, in the order of its fields; otherwise the account's kind.
 pub(super) fn line(line: &AccountImport) -> Result<AccountKind, ImportRefusal> {
     let kind = kind(line)?;
-    require(is_language(&line.language), "language", ImportProblem::Language)?;
-    require(
-        line.mobile().is_none_or(is_mobile),
-        "mobile",
-        ImportProblem::Mobile,
-    )?;
-    require(line.email().is_none_or(is_email), "email", ImportProblem::Email)?;
+    reached(&line.language, line.mobile(), line.email())?;
     for (index, wallet) in line.wallets.iter().enumerate() {
         let earlier = line.wallets.get(..index).unwrap_or_default();
         let path = format!("wallets[{index}]");
@@ -144,6 +139,17 @@ pub(super) fn line(line: &AccountImport) -> Result<AccountKind, ImportRefusal> {
     Ok(kind)
 }
 
+/// How an account's holder is reached, and in what language.
+pub(crate) fn reached(
+    language: &str,
+    mobile: Option<&str>,
+    email: Option<&str>,
+) -> Result<(), ImportRefusal> {
+    require(is_language(language), "language", ImportProblem::Language)?;
+    require(mobile.is_none_or(is_mobile), "mobile", ImportProblem::Mobile)?;
+    require(email.is_none_or(is_email), "email", ImportProblem::Email)
+}
+
 fn kind(line: &AccountImport) -> Result<AccountKind, ImportRefusal> {
     match (line.kind, line.parent_id) {
         (KindImport::Main, None) => Ok(AccountKind::Main),
@@ -160,9 +166,12 @@ fn check_wallet(wallet: &WalletImport, kind: AccountKind, path: &str) -> Result<
     let most = Credits::WALLET_MAX;
     let owed_most = most.checked_neg().unwrap_or(Credits::BALANCE_MIN);
     between(wallet.credits, owed_most, most, || format!("{path}.credits"))?;
-    between(wallet.low_credit_threshold, Credits::ZERO, most, || {
-        format!("{path}.low_credit_threshold")
-    })?;
+    if let Err(refusal) = check_threshold(wallet.low_credit_threshold) {
+        return refuse(
+            format!("{path}.low_credit_threshold"),
+            ImportProblem::Settings(refusal.into()),
+        );
+    }
     match &wallet.auto_topup {
         Some(auto) => check_auto_topup(auto, kind, &format!("{path}.auto_topup")),
         None => Ok(()),
@@ -231,6 +240,8 @@ const fn blamed(refusal: SettingsRefusal) -> &'static str {
         | SettingsRefusal::CardDisabledByItselfOrMain
         | SettingsRefusal::TransferDisabledByMain
         | SettingsRefusal::NothingToDisable => "",
+        // Of no auto top-up.
+        SettingsRefusal::NoticeThreshold(_) => "",
     }
 }
 

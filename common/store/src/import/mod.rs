@@ -7,6 +7,7 @@
 mod check;
 mod line;
 
+pub(crate) use check::reached;
 pub use check::{ImportProblem, ImportRefusal};
 pub use line::{AccountImport, AutoTopupImport, KindImport, WalletImport};
 

@@ -1,7 +1,8 @@
 //! A POST bears a key of the caller's, and a repeat of it is answered the same, whatever became of the first answer.
 //!
-//! Whatever a POST makes is named after token and key ([`RequestId`]): one that was cut short, by a crash of ours, say,
-//! is done again by its repeat and finds what it made. What comes back from a mistake or trouble of ours is not kept.
+//! Whatever a POST makes is named after token and key ([`RequestId`]), and dated by its first try ([`RequestedAt`]): one
+//! that was cut short, by a crash of ours, say, is done again by its repeat and finds what it made. What comes back from
+//! a mistake or trouble of ours is not kept.
 //!
 //! What was begun is brought to its end, even where the caller hangs up meanwhile.
 
@@ -15,6 +16,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use topup_runtime::traces::Work;
@@ -40,11 +42,25 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestId {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.get().copied().ok_or_else(|| {
-            tracing::error!("a route asks for its request's id, and nothing before it makes one");
-            Problem::new(Kind::Internal, "something went wrong here, and was written down")
-        })
+        parts.extensions.get().copied().ok_or_else(no_key)
     }
+}
+
+/// When a POST was first tried, by the database's clock: the same for every repeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestedAt(pub Timestamp);
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestedAt {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().copied().ok_or_else(no_key)
+    }
+}
+
+fn no_key() -> Problem {
+    tracing::error!("a route asks for its request's key, and nothing before it reads one");
+    Problem::new(Kind::Internal, "something went wrong here, and was written down")
 }
 
 /// Every route of the interface stands behind it but those that bear a key of their own; POSTs alone are looked at.
@@ -66,7 +82,9 @@ async fn once(edge: Arc<Edge>, request: Request, next: Next) -> Result<Response,
     let hash = hash(&parts, &body);
     let store = edge.database()?.store.clone();
     match store.begin_request(caller, &key, &hash).await? {
-        RequestBegun::New => {}
+        RequestBegun::New { begun_at } => {
+            parts.extensions.insert(RequestedAt(begun_at));
+        }
         RequestBegun::Same {
             status,
             content_type,
@@ -99,7 +117,7 @@ async fn once(edge: Arc<Edge>, request: Request, next: Next) -> Result<Response,
                 .end_request(caller, &key, status, media_type(&head.headers), &body)
                 .await
         } else {
-            store.drop_request(caller, &key).await
+            store.release_request(caller, &key).await
         };
         if let Err(error) = kept {
             tracing::warn!(%error, "an answer could not be kept for a repeat of its request");

@@ -26,7 +26,7 @@ pub mod values;
 
 pub use caller::{Bearer, account_for};
 pub use cursor::{Page, Paging};
-pub use idempotency::RequestId;
+pub use idempotency::{RequestId, RequestedAt};
 pub use json::{Json, Path, Query};
 pub use problem::{Kind, Problem};
 pub use values::{CreditsGiven, CreditsText, MoneyView, Named};
