@@ -3,10 +3,15 @@
 //! Each resource is a file with its routes, which describe themselves for the document (`GET /v1/openapi.json`). No rule
 //! is decided here: a route reads what came, asks whether the caller may, calls the store, and writes what came of it.
 
+mod accounts;
+mod contact;
 #[cfg(test)]
 #[path = "document.rs"]
 mod document_test;
 mod holds;
+mod low_credit;
+mod quotes;
+mod transfers;
 mod wallets;
 
 use crate::Edge;
@@ -25,7 +30,13 @@ const PREFIX: &str = "/v1";
 
 /// Every resource: one line each. A repeat of a POST to one of these is answered the same.
 fn resources() -> OpenApiRouter<Arc<Edge>> {
-    OpenApiRouter::new().merge(wallets::routes())
+    OpenApiRouter::new()
+        .merge(accounts::routes())
+        .merge(contact::routes())
+        .merge(low_credit::routes())
+        .merge(quotes::routes())
+        .merge(transfers::routes())
+        .merge(wallets::routes())
 }
 
 /// Leave to send: asked for far more often than anything else, and its own key of a repeat.

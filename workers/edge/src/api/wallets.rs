@@ -176,7 +176,8 @@ async fn wallets(edge: &Edge, account: AccountId) -> Result<Vec<Wallet>, Problem
     Ok(view.map(of).unwrap_or_default())
 }
 
-fn of(account: AccountView) -> Vec<Wallet> {
+/// An account's wallets.
+pub(super) fn of(account: AccountView) -> Vec<Wallet> {
     let currency = account.currency;
     let wallets = account.wallets.into_iter();
     wallets
