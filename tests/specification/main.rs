@@ -43,6 +43,9 @@ mod notices;
 // Account holders and their platforms act by themselves.
 mod access;
 mod api;
+mod api_accounts;
+mod api_repeats;
+mod api_rights;
 
 // What goes wrong loses nothing and doubles nothing.
 mod broker_trouble;
