@@ -232,8 +232,11 @@ async fn a_main_moves_credits_to_its_sub_and_back_and_the_ledger_says_who_did_it
     }
     let stranger = json!({"sub": 1009, "direction": "to-sub", "service": "sms", "credits": 1});
     main.post(path, &stranger).await?.problem(404)?;
+    // A sub for its main, or as if it were its main's main.
     let sub = app.holder(SUB).await?;
-    sub.post("/accounts/2001/transfers", &body("from-sub", "1"))
+    sub.post(path, &body("to-sub", "1")).await?.problem(404)?;
+    let turned = json!({"sub": MAIN, "direction": "from-sub", "service": "sms", "credits": 1});
+    sub.post("/accounts/2001/transfers", &turned)
         .await?
         .problem(404)?;
     app.platform()
