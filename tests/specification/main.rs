@@ -9,6 +9,7 @@ mod bad_messages;
 mod history;
 mod holds;
 mod holds_at_random;
+mod leave_to_send;
 mod ledger;
 mod mutations;
 mod sends;
