@@ -142,6 +142,22 @@ enum Tie {
 /// The first thing that stands against it: no such account for this caller, no such scope, not the caller's to do.
 pub fn may(leave: &Leave, act: Act, account: &Account) -> Result<Actor, AccessRefusal> {
     let tie = tie(leave.caller, account).ok_or(AccessRefusal::NoAccount(account.id))?;
+    allowed(leave, act, tie)
+}
+
+/// The same, before the account is looked at: of the platform and of the account itself it makes no difference what else
+/// it is. None: it does. That there is such an account is not said.
+#[must_use]
+pub fn may_at_once(leave: &Leave, act: Act, id: AccountId) -> Option<Result<Actor, AccessRefusal>> {
+    let tie = match leave.caller {
+        Caller::Platform => Tie::Platform,
+        Caller::Account(who) if who == id => Tie::Itself,
+        Caller::Account(_) => return None,
+    };
+    Some(allowed(leave, act, tie))
+}
+
+fn allowed(leave: &Leave, act: Act, tie: Tie) -> Result<Actor, AccessRefusal> {
     covers(leave, act.scope())?;
     match (act, tie) {
         (Act::See | Act::Quote, Tie::Platform | Tie::Itself | Tie::ItsMain)

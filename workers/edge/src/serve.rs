@@ -82,7 +82,11 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<Accepte
     // Never closed, so never an error.
     let permit = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer.ip(), permit)),
+        Ok((stream, peer)) => {
+            // An answer goes out at once, however short. Where that can't be had, it comes a little later.
+            let _later = stream.set_nodelay(true);
+            Some((stream, peer.ip(), permit))
+        }
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");
             tokio::time::sleep(ACCEPT_PAUSE).await;

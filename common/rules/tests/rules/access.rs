@@ -1,7 +1,7 @@
 //! Who may do what to whose account.
 
 use topup_rules::access::{
-    AccessRefusal, Act, Caller, Leave, Scope, may, may_bear, may_manage_accounts, may_move,
+    AccessRefusal, Act, Caller, Leave, Scope, may, may_at_once, may_bear, may_manage_accounts, may_move,
 };
 use topup_rules::account::{Account, AccountKind, Caps};
 use topup_rules::ids::AccountId;
@@ -67,6 +67,13 @@ fn e2_e6_x5_each_act_is_done_by_whom_it_belongs_to() {
         ] {
             let expected = refusal.map_or(Ok(actor), Err);
             assert_eq!(may(&leave(caller), act, &sub), expected, "{act} by {caller:?}");
+            // Of its main it takes the account itself to say so.
+            let at_once = (actor != Actor::ItsMain).then_some(expected);
+            assert_eq!(
+                may_at_once(&leave(caller), act, id(SUB)),
+                at_once,
+                "{act} by {caller:?}"
+            );
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::Edge;
 use crate::holding::NoAnswer;
-use crate::http::{Bearer, CreditsGiven, CreditsText, Json, Kind, Named, Path, Problem, account_for};
+use crate::http::{Bearer, CreditsGiven, CreditsText, Json, Kind, Named, Path, Problem, allowed};
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -142,7 +142,7 @@ async fn ask(
     Path(Named(account)): Path<Named<AccountId>>,
     Json(batch): Json<Batch>,
 ) -> Result<Response, Problem> {
-    account_for(&edge, &bearer.leave, Act::Hold, account).await?;
+    allowed(&edge, &bearer.leave, Act::Hold, account).await?;
     let wanted = HoldWanted {
         wallet: WalletKey {
             account,
@@ -200,7 +200,7 @@ async fn look(
     bearer: Bearer,
     Path((Named(account), batch_id)): Path<(Named<AccountId>, Uuid)>,
 ) -> Result<Json<Hold>, Problem> {
-    account_for(&edge, &bearer.leave, Act::Hold, account).await?;
+    allowed(&edge, &bearer.leave, Act::Hold, account).await?;
     view(&edge, account, batch_id).await.map(Json)
 }
 
@@ -221,7 +221,7 @@ async fn close(
     bearer: Bearer,
     Path((Named(account), batch_id)): Path<(Named<AccountId>, Uuid)>,
 ) -> Result<Json<Hold>, Problem> {
-    account_for(&edge, &bearer.leave, Act::Hold, account).await?;
+    allowed(&edge, &bearer.leave, Act::Hold, account).await?;
     match edge.database()?.store.close_hold(account, batch_id).await? {
         HoldClose::Closed { .. } | HoldClose::AlreadyEnded => view(&edge, account, batch_id).await.map(Json),
         HoldClose::Unknown => Err(unknown(batch_id)),

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use topup_rules::access::{AccessRefusal, Act, Leave, may};
+use topup_rules::access::{AccessRefusal, Act, Leave, may, may_at_once};
 use topup_rules::account::Account;
 use topup_rules::ids::AccountId;
 use topup_rules::settings::Actor;
@@ -157,6 +157,18 @@ pub async fn account_for(
     let account = account.ok_or(AccessRefusal::NoAccount(id))?;
     let actor = may(leave, act, &account)?;
     Ok((account, actor))
+}
+
+/// Whether this caller may do this to the account, where the account itself is not needed: of the platform and of the
+/// account's own holder, nothing is asked of the database. That there is such an account is not said then.
+///
+/// # Errors
+/// As [`account_for`].
+pub(crate) async fn allowed(edge: &Edge, leave: &Leave, act: Act, id: AccountId) -> Result<(), Problem> {
+    match may_at_once(leave, act, id) {
+        Some(decided) => Ok(decided.map(drop)?),
+        None => account_for(edge, leave, act, id).await.map(drop),
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub mod problem;
 pub mod values;
 
 pub use caller::{Bearer, account_for};
+pub(crate) use caller::allowed;
 pub use cursor::{Page, Paging};
 pub use idempotency::{RequestId, RequestedAt};
 pub use json::{Json, Path, Query};
