@@ -47,6 +47,7 @@ mod api;
 mod api_accounts;
 mod api_repeats;
 mod api_rights;
+mod signing_in;
 
 // What goes wrong loses nothing and doubles nothing.
 mod broker_trouble;

@@ -9,7 +9,8 @@
 //! get is an error, not a gap in a sentence: a notice with a hole in it is parked for a person instead of sent.
 //!
 //! What a template may use: the notice's own parameters (for `service`, its name as people write it), `platform`
-//! and `account_url` where they are set, `link` (the account page, in an SMS that has room for it).
+//! and `account_url` where they are set, `link` (the account page, in an SMS that has room for it). `own_url` is where the
+//! mail's button leads, where that is not the account page.
 //!
 //! Not in here: whom to tell and when (the rules), and anything that must be computed. Numbers come as text.
 
@@ -28,6 +29,9 @@ const SHORT_REASON_CHARS: usize = 22;
 
 /// What the platform's name is cut to in an SMS that would not fit otherwise, in characters.
 const SHORT_PLATFORM_CHARS: usize = 16;
+
+/// The value that a mail's button leads to, where that is not the account page.
+pub const OWN_URL: &str = "own_url";
 
 /// A language: its tag, and what it says.
 struct Language {
@@ -52,6 +56,7 @@ macro_rules! language {
                 Template::PaymentReversed => text!($tag, "payment-reversed"),
                 Template::CapReached => text!($tag, "cap-reached"),
                 Template::CardExpiring => text!($tag, "card-expiring"),
+                Template::SignInLink => text!($tag, "sign-in-link"),
                 Template::OperatorAlert => text!($tag, "operator-alert"),
             },
         }
@@ -263,7 +268,7 @@ impl Notice<'_> {
             subject => subject.as_str(),
             colour,
             platform => self.texts.platform.as_deref(),
-            account_url => self.texts.account_url.as_deref(),
+            account_url => values.get(OWN_URL).cloned().or_else(|| self.texts.account_url.as_deref().map(Value::from)),
             greeting => self.line("greeting", values)?,
             lead => self.paragraphs("lead", values)?,
             facts => self.facts(values)?,

@@ -188,6 +188,7 @@ pub mod message;
 pub mod money;
 mod names;
 pub mod notices;
+pub mod passwords;
 pub mod prices;
 mod reading;
 pub mod reconcile;

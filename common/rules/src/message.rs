@@ -339,6 +339,8 @@ names! {
         CapReached = "cap-reached",
         /// The card runs out.
         CardExpiring = "card-expiring",
+        /// A link to choose a password by, for somebody who signs in to the pages.
+        SignInLink = "sign-in-link",
         /// For the operators.
         OperatorAlert = "operator-alert",
     }

@@ -5,11 +5,13 @@
 
 mod operators;
 mod payments;
+mod people;
 
 pub use operators::{Alarmed, dispute_opened, operator_alert, payment_parked};
 pub use payments::{
     Bought, ExpiringCard, TakenBack, card_expiring, payment_reversed, purchase_failed, purchase_succeeded,
 };
+pub use people::sign_in_link;
 
 use crate::account::Method;
 use crate::caps::CapPeriods;
@@ -194,6 +196,8 @@ pub const fn route(template: Template, has_mobile: bool, has_email: bool) -> [(C
     };
     let (sms, email) = match template {
         Template::OperatorAlert => (Routing::Skip("operators are told by e-mail"), Routing::Send),
+        // Its own address, not the account's.
+        Template::SignInLink => (Routing::Skip("links to sign in go by e-mail"), Routing::Send),
         Template::PurchaseSucceeded | Template::PurchaseFailed if has_email => {
             (Routing::Skip("purchases are told by e-mail"), email)
         }

@@ -13,6 +13,7 @@
 //! | leave to send | `holds` |
 //! | accounts: import, view, settings, how a holder is reached, saved cards, acts by hand | `import`, `accounts`, `settings`, `contact`, `cards`, `adjust` |
 //! | who may call by the HTTP interface; what a repeated request finds | `access`, `idempotency` |
+//! | people who sign in: logins, links, sessions, tries | `logins` |
 //! | the price list | `prices` |
 //! | notices: recorded, delivered | `notices`, `delivery` |
 //! | what is asked of the gateway again; the line to it; its list of a day | `inquiries`, `lines`, `reconcile` |
@@ -55,6 +56,7 @@ mod ledger;
 mod lines;
 mod listing;
 mod locks;
+mod logins;
 mod migrate;
 mod notices;
 mod outbox;
@@ -101,6 +103,9 @@ pub use import::{
 pub use inquiries::{Inquired, InquiryEnd};
 pub use lines::GatewayLine;
 pub use listing::{LedgerPage, LedgerRow, LedgerSpan};
+pub use logins::{
+    Counted, LINK_LIFE, Login, LoginMade, LoginView, SESSION_LIFE, Session, TryLimit,
+};
 pub use migrate::MigrationWait;
 pub use outbox::OutboxMessage;
 pub use partitions::LEDGER_DAYS_AHEAD;

@@ -7,6 +7,7 @@ mod by;
 mod dead;
 mod grants;
 mod help;
+mod login;
 mod running;
 mod token;
 
@@ -28,6 +29,7 @@ use topup_rules::message::PaymentStatus;
 use topup_rules::topup::TopupState;
 use uuid::Uuid;
 
+pub(crate) use login::{LoginAddArgs, LoginCommand, LoginResetArgs, Pages};
 pub(crate) use token::{TokenCommand, TokenCreateArgs};
 
 pub(crate) use running::{CompletionsArgs, DoctorArgs, ManArgs, PauseArgs, ResumeArgs, StatusArgs};
@@ -92,6 +94,9 @@ pub(crate) enum Command {
     /// Tokens of the HTTP interface: make, list, revoke
     #[command(subcommand)]
     Token(TokenCommand),
+    /// People who sign in to the pages: let them in, help them, keep them out
+    #[command(subcommand)]
+    Login(LoginCommand),
     /// Messages that were parked because nothing could be done with them: look, put back, throw away
     #[command(subcommand)]
     Dead(DeadCommand),

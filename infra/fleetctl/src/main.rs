@@ -18,6 +18,7 @@ mod grants;
 mod health;
 mod import;
 mod lines;
+mod login;
 mod manual;
 mod migrate;
 mod output;
@@ -96,6 +97,7 @@ async fn run(fleet: &Fleet, command: &Command) -> anyhow::Result<Report> {
         Command::Account(command) => account::run(fleet, command).await,
         Command::Adjust(args) => adjust::run(fleet, args).await,
         Command::Token(command) => token::run(fleet, command).await,
+        Command::Login(command) => login::run(fleet, command).await,
         Command::Dead(command) => dead::run(fleet, command).await,
         Command::Status(args) => status::run(fleet, args).await,
         Command::Doctor(args) => doctor::run(fleet, args).await,

@@ -5,7 +5,7 @@
 //! | [`webhooks`] | `POST /webhooks/paystack`: the payment gateway tells of a payment |
 //! | [`api`] | `/v1/…`: the HTTP interface, for platforms that have pages and senders of their own |
 //!
-//! [`http`] is what every request of the interface goes through. Each path, or family of paths, is a file with its
+//! [`signing_in`] knows people by a password and a code. [`http`] is what every request of the interface goes through. Each path, or family of paths, is a file with its
 //! routes; they are joined in [`serve()`].
 //!
 //! What a webhook tells is believed only as far as it is signed, and goes to the broker: it needs no database, and a
@@ -21,6 +21,7 @@ pub mod holding;
 pub mod http;
 mod senders;
 mod serve;
+pub mod signing_in;
 pub mod webhooks;
 
 use holding::Holding;

@@ -6,8 +6,10 @@
 //! deciding who is told what (the rules), and the words (templates of `topup-gateways`).
 
 mod carriers;
+mod links;
 
 use carriers::Carriers;
+use links::Link;
 use topup_failpoints::{Point, reach};
 use topup_gateways::sent::Sent;
 use topup_gateways::texts::{Rendered, TextError, Texts};
@@ -24,6 +26,9 @@ pub const NAME: &str = "notifications";
 
 /// Why an alert went nowhere.
 const NO_OPERATORS: &str = "TOPUP__OPERATORS__EMAIL is not set";
+
+/// Why a link went nowhere.
+const NO_LOGIN: &str = "there is no such login any more";
 
 /// Sends notices.
 #[derive(Debug)]
@@ -55,16 +60,26 @@ impl NotificationsHandler {
     }
 
     /// Where the notice goes: the account's number or address, or the operators'.
-    fn recipient<'a>(&'a self, notice: &'a NoticeRow) -> Option<&'a str> {
+    fn recipient<'a>(&'a self, notice: &'a NoticeRow, link: Option<&'a Link>) -> Option<&'a str> {
         match (notice.template, notice.channel) {
             (Template::OperatorAlert, _) => self.operators.as_deref(),
+            (Template::SignInLink, _) => link.map(|link| link.to.as_str()),
             (_, Channel::Sms) => notice.contact.mobile.as_deref(),
             (_, Channel::Email) => notice.contact.email.as_deref(),
         }
     }
 
-    async fn send(&self, to: &str, message: &Notification, notice: &NoticeRow) -> Result<Sent, TextError> {
+    async fn send(
+        &self,
+        to: &str,
+        message: &Notification,
+        notice: &NoticeRow,
+        link: Option<&Link>,
+    ) -> Result<Sent, TextError> {
         let mut params = notice.params.clone();
+        if let Some(link) = link {
+            link.fill(&mut params);
+        }
         params.insert("account_id".to_owned(), message.account_id.get().into());
         let text = self
             .texts
@@ -99,6 +114,15 @@ impl NotificationsHandler {
         );
         self.store
             .notice_skipped(message.account_id, message.notification_id, NO_OPERATORS)
+            .await?;
+        metrics::NOTICES.add([notice.channel.as_str(), "skipped"], 1);
+        Ok(Outcome::Done)
+    }
+
+    /// Whoever was to get a link signs in no more. No error, and nobody's business.
+    async fn nobody(&self, message: &Notification, notice: &NoticeRow) -> Result<Outcome, Failure> {
+        self.store
+            .notice_skipped(message.account_id, message.notification_id, NO_LOGIN)
             .await?;
         metrics::NOTICES.add([notice.channel.as_str(), "skipped"], 1);
         Ok(Outcome::Done)
@@ -140,10 +164,25 @@ impl Handler for NotificationsHandler {
             // A parked notice comes again when a person sends it on its way again.
             NoticeState::Queued | NoticeState::Parked => {}
         }
-        let Some(to) = self.recipient(&notice) else {
+        let link = match notice.template {
+            Template::SignInLink => match links::make(&self.store, &notice).await? {
+                Some(link) => Some(link),
+                None => return self.nobody(message, &notice).await,
+            },
+            Template::TopupSucceeded
+            | Template::TopupFailed
+            | Template::LowCredit
+            | Template::PurchaseSucceeded
+            | Template::PurchaseFailed
+            | Template::PaymentReversed
+            | Template::CapReached
+            | Template::CardExpiring
+            | Template::OperatorAlert => None,
+        };
+        let Some(to) = self.recipient(&notice, link.as_ref()) else {
             return self.nowhere(message, &notice).await;
         };
-        let sent = match self.send(to, message, &notice).await {
+        let sent = match self.send(to, message, &notice, link.as_ref()).await {
             Ok(sent) => sent,
             Err(error) => {
                 return self

@@ -42,6 +42,7 @@ async fn sweep(process: &Process, health: &Part, hourly: &mut Hourlies) {
     all_well &= tell("charges", leftovers::charges(process).await);
     all_well &= tell("notices", leftovers::notices(process).await);
     all_well &= tell("holds", housekeeping::holds(process).await);
+    all_well &= tell("callers", housekeeping::callers(process).await);
     if hourly.cards.is_due() {
         all_well &= hourly.cards.note(tell("cards", cards::expiring(process).await));
     }

@@ -103,6 +103,10 @@ fn longest() -> Vec<(Template, Json)> {
             json!({"card_last4": "4081", "expires": "12/2030"}),
         ),
         (
+            Template::SignInLink,
+            json!({"email": "ops@example.com", "minutes": "30", "own_url": "https://credits.example.com/password?link=x"}),
+        ),
+        (
             Template::OperatorAlert,
             json!({"subject": "A payment needs a person: topup-100000000000001",
                    "detail": "It is unknown since 24 h.", "reference": "topup-1-a"}),

@@ -32,6 +32,7 @@ mod messages;
 mod messages_at_random;
 #[cfg(test)]
 mod notices;
+mod passwords;
 #[cfg(test)]
 mod prices;
 #[cfg(test)]

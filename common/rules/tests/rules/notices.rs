@@ -9,7 +9,7 @@ use topup_rules::message::{Channel, DeclineClass, Template};
 use topup_rules::notices::{
     Alarmed, Bought, ExpiringCard, NoticeDraft, Routing, TakenBack, cap_reached, card_expiring,
     dispute_opened, failed_on_waking, low_credit, payment_parked, payment_reversed, purchase_failed,
-    purchase_succeeded, route, topup_failed, topup_succeeded, transfer_failed,
+    purchase_succeeded, route, sign_in_link, topup_failed, topup_succeeded, transfer_failed,
 };
 use topup_rules::wake::{SkipReason, WakeFailure};
 
@@ -327,5 +327,20 @@ fn n3_operators_are_told_whatever_the_account_has() {
     ];
     for (has_mobile, has_email) in [(true, true), (false, false)] {
         assert_eq!(route(Template::OperatorAlert, has_mobile, has_email), expected);
+    }
+}
+
+#[test]
+fn a_link_to_sign_in_goes_by_mail_whatever_the_account_has_and_each_request_is_told() {
+    let draft = |request| sign_in_link(account_id(1001), PURCHASE, request, "https://credits.example.com");
+    let (one, other) = (draft(PURCHASE), draft(TOPUP));
+    assert_ne!(one.id(Channel::Email), other.id(Channel::Email));
+    // Nothing that opens anything.
+    let told = json!({"login_id": PURCHASE.to_string(), "pages": "https://credits.example.com"});
+    assert_eq!(params(&one), told);
+    for (has_mobile, has_email) in [(true, true), (false, false)] {
+        let [(_, sms), (_, email)] = route(Template::SignInLink, has_mobile, has_email);
+        assert_eq!(sms, Routing::Skip("links to sign in go by e-mail"));
+        assert_eq!(email, Routing::Send);
     }
 }

@@ -70,6 +70,7 @@ const TASK: Label = Label::these(
         "charges",
         "notices",
         "holds",
+        "callers",
         "cards",
         "partitions",
         "history",

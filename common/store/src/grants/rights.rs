@@ -151,6 +151,9 @@ const NOTIFICATIONS: &[Rights] = &[
         &[select(&["account_id", "mobile", "email", "language", "currency"])],
     ),
     ("notices", &[SELECT, update(&["state", "detail", "ended_at"])]),
+    // A link is made when its mail is written; whose password is what, is not to be seen.
+    ("logins", &[select(&["login_id", "email", "disabled_at"])]),
+    ("login_links", &[SELECT, INSERT, DELETE]),
     PROCESSES,
     PAUSED_QUEUES,
 ];
@@ -180,6 +183,11 @@ const SWEEPER: &[Rights] = &[
     ("reconciliation_differences", &[SELECT, INSERT, DELETE]),
     ("closed_days", &[SELECT, INSERT, update(&["detached_at"])]),
     ("counted_days", &[SELECT]),
+    // What nobody needs any more of those who call and sign in.
+    ("sessions", &[select(&["hash", "expires_at"]), DELETE]),
+    ("login_links", &[select(&["hash", "expires_at"]), DELETE]),
+    ("sign_in_tries", &[SELECT, DELETE]),
+    ("idempotent_requests", &[select(&["caller", "key", "begun_at"]), DELETE]),
     GATEWAY_LINES,
     ("notices", &[SELECT, INSERT, update(&["called_at"])]),
     OUTBOX,
@@ -192,6 +200,16 @@ const SWEEPER: &[Rights] = &[
 const EDGE: &[Rights] = &[
     ("access_tokens", &[SELECT, update(&["last_used_at"])]),
     ("idempotent_requests", &[SELECT, INSERT, UPDATE, DELETE]),
+    (
+        "logins",
+        &[
+            SELECT,
+            update(&["password_hash", "totp_secret", "totp_confirmed_at", "totp_step"]),
+        ],
+    ),
+    ("login_links", &[SELECT, update(&["used_at"]), DELETE]),
+    ("sessions", &[SELECT, INSERT, UPDATE, DELETE]),
+    ("sign_in_tries", &[SELECT, INSERT, UPDATE, DELETE]),
     ("accounts", &[SELECT, INSERT, UPDATE]),
     ("wallets", &[SELECT, INSERT, UPDATE]),
     ("cards", &[SELECT, INSERT, UPDATE]),
@@ -216,6 +234,16 @@ const OPERATOR: &[Rights] = &[
         "access_tokens",
         &[SELECT, INSERT, update(&["revoked_at", "revoked_by"])],
     ),
+    (
+        "logins",
+        &[
+            SELECT,
+            INSERT,
+            update(&["disabled_at", "totp_secret", "totp_confirmed_at", "totp_step"]),
+        ],
+    ),
+    ("login_links", &[SELECT, DELETE]),
+    ("sessions", &[SELECT, DELETE]),
     ("accounts", &[SELECT, INSERT, UPDATE]),
     ("wallets", &[SELECT, INSERT, UPDATE]),
     ("cards", &[SELECT, INSERT, UPDATE]),

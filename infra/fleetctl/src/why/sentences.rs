@@ -188,6 +188,7 @@ fn channel_told(channel: Channel) -> &'static str {
 fn to_whom(template: Template, channel: Channel, to: Option<&str>) -> String {
     match (template, channel, to) {
         (Template::OperatorAlert, _, _) => " to the operators".to_owned(),
+        (Template::SignInLink, _, _) => " to somebody who signs in".to_owned(),
         (_, channel, Some(to)) => format!(" to {}", words::masked_contact(channel, to)),
         (_, _, None) => String::new(),
     }

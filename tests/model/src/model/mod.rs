@@ -102,7 +102,7 @@ impl Model {
             ..
         } = self.accounts.get(&account).cloned().unwrap_or_default();
         let (sms, email) = match template {
-            Template::OperatorAlert => (false, true),
+            Template::OperatorAlert | Template::SignInLink => (false, true),
             Template::PurchaseSucceeded | Template::PurchaseFailed => (has_mobile && !has_email, has_email),
             Template::TopupSucceeded
             | Template::TopupFailed

@@ -142,7 +142,22 @@ fn drafts() -> Vec<NoticeDraft> {
         drafts.extend(notices::cap_reached(&by_card, &skip, &periods));
     }
     drafts.extend(of_purchases_and_payments());
+    drafts.push(link());
     drafts
+}
+
+/// As the worker fills it in when it makes the link.
+fn link() -> NoticeDraft {
+    let id = Uuid::nil();
+    let mut draft = notices::sign_in_link(account(1001), id, id, "https://credits.example.com");
+    for (name, value) in [
+        ("own_url", "https://credits.example.com/password?link=x"),
+        ("email", "someone@example.com"),
+        ("minutes", "30"),
+    ] {
+        draft.params.insert(name.to_owned(), value.into());
+    }
+    draft
 }
 
 #[test]
