@@ -132,8 +132,11 @@ async fn kept(app: &App) -> Result<Vec<(String, Option<String>)>> {
     Ok(kept)
 }
 
-async fn fleet() -> Result<App> {
-    let options = AppOptions::only(&["edge"]).setting("EDGE__REQUESTS_PER_SECOND", "10000");
+fn edge() -> AppOptions {
+    AppOptions::only(&["edge"]).setting("EDGE__REQUESTS_PER_SECOND", "10000")
+}
+
+async fn fleet(options: AppOptions) -> Result<App> {
     let app = App::start(options).await?;
     let accounts = [
         main_account(MAIN).credits(500).card("AUTH_ok"),
@@ -146,7 +149,7 @@ async fn fleet() -> Result<App> {
 
 #[tokio::test]
 async fn no_route_lets_in_who_bears_no_token_or_anothers_and_nothing_is_changed() -> Result<()> {
-    let mut app = fleet().await?;
+    let mut app = fleet(edge()).await?;
     let nobody = app.stranger()?;
     let wrong = [app.holder(STRANGER).await?, app.holder(SUB).await?];
     let operations = operations(&nobody).await?;
@@ -177,7 +180,7 @@ async fn no_route_lets_in_who_bears_no_token_or_anothers_and_nothing_is_changed(
 
 #[tokio::test]
 async fn every_route_needs_one_scope_and_all_others_together_do_not_open_it() -> Result<()> {
-    let mut app = fleet().await?;
+    let mut app = fleet(edge()).await?;
     let nobody = app.stranger()?;
     let account = MAIN.to_string();
     let mut all_but = Vec::new();
@@ -199,5 +202,23 @@ async fn every_route_needs_one_scope_and_all_others_together_do_not_open_it() ->
             SCOPES.len()
         );
     }
+    app.stop().await
+}
+
+#[tokio::test]
+async fn the_edge_s_own_role_suffices_for_all_that_the_interface_offers() -> Result<()> {
+    let mut app = fleet(edge().own_users()).await?;
+    let nobody = app.stranger()?;
+    let callers = [app.platform().await?, app.holder(MAIN).await?];
+    let mut accepted = 0;
+    for operation in operations(&nobody).await? {
+        for caller in &callers {
+            let answer = operation.ask(caller).await?;
+            assert!(answer.status < 500, "{}: {}", operation.name(), answer.text);
+            accepted += usize::from(answer.status < 300);
+        }
+    }
+    // That what is shown as an example can be done, too, is not this test's.
+    assert!(accepted > 10, "{accepted}");
     app.stop().await
 }

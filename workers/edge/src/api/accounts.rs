@@ -3,12 +3,17 @@
 
 use super::wallets::Wallet;
 use crate::Edge;
-use crate::http::{Bearer, CreditsGiven, Json, Named, Page, Paging, Path, Problem, Query, account_for};
+use crate::http::{
+    Bearer, CreditsGiven, Json, MethodName, Named, Page, Paging, Path, Problem, Query, ServiceName,
+    account_for,
+};
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use topup_rules::access::{AccessRefusal, Act, may_manage_accounts};
+use topup_rules::account::Method;
+use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Service};
 use topup_rules::money::Currency;
 use topup_store::{AccountImport, AccountView, Change, Imported, ImportedWallet, KindImport};
@@ -32,7 +37,7 @@ pub(super) struct Account {
     #[schema(value_type = i64)]
     account_id: AccountId,
     /// `main` or `sub`.
-    #[schema(value_type = String)]
+    #[schema(value_type = KindName)]
     kind: KindImport,
     /// A sub's main.
     #[schema(required = true, value_type = Option<i64>)]
@@ -81,7 +86,8 @@ impl From<&AccountView> for Account {
 ///
 /// `credits` is the opening balance, and is ignored for a wallet that is there. What was disabled is never enabled by it.
 /// A wallet that is left out stays as it is, and so do the settings of one without `auto_topup`.
-#[derive(Debug, utoipa::ToSchema)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "the shape of what the store reads, for the document alone"
@@ -110,6 +116,7 @@ pub(super) struct AccountLine {
     /// What its notices are written in: `en`, `en-ZA`.
     language: String,
     /// The account holder's number: 6 to 15 digits, `+` may come first. None: no SMS.
+    #[schema(pattern = r"^(\+?\d{6,15})?$")]
     mobile: Option<String>,
     /// The account holder's address. None: no e-mail.
     email: Option<String>,
@@ -119,7 +126,7 @@ pub(super) struct AccountLine {
 
 /// `main` or `sub`
 #[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "lowercase")]
+#[schema(as = Kind, rename_all = "lowercase")]
 #[expect(dead_code, reason = "for the document alone")]
 enum KindName {
     Main,
@@ -127,32 +134,40 @@ enum KindName {
 }
 
 /// A wallet as it is to be.
-#[derive(Debug, utoipa::ToSchema)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "the shape of what the store reads, for the document alone"
 )]
 struct WalletLine {
-    /// `sms` or `whatsapp`.
-    service: String,
+    /// For what.
+    #[schema(value_type = ServiceName)]
+    service: Service,
     /// The opening balance.
     credits: CreditsGiven,
     /// The balance at which the account holder is told of low credit; 0: never.
-    #[schema(required = false)]
+    #[serde(default = "none")]
     low_credit_threshold: CreditsGiven,
     /// None: what is there stays.
     auto_topup: Option<AutoTopupLine>,
 }
 
+const fn none() -> CreditsGiven {
+    CreditsGiven(Credits::ZERO)
+}
+
 /// Automatic top-up as another system agreed it.
-#[derive(Debug, utoipa::ToSchema)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "the shape of what the store reads, for the document alone"
 )]
 struct AutoTopupLine {
-    /// `card`; or `transfer`, of a sub alone.
-    method: String,
+    /// `transfer` of a sub alone.
+    #[schema(value_type = MethodName)]
+    method: Method,
     /// A send that leaves this many credits or fewer asks for a top-up.
     threshold: CreditsGiven,
     /// Credits of one top-up: at least the threshold.
@@ -166,7 +181,8 @@ struct AutoTopupLine {
 }
 
 /// Limits on automatic top-ups by card.
-#[derive(Debug, utoipa::ToSchema)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "the shape of what the store reads, for the document alone"
@@ -179,7 +195,8 @@ struct CapsLine {
 }
 
 /// A saved card: the payment gateway's token of it.
-#[derive(Debug, utoipa::ToSchema)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "the shape of what the store reads, for the document alone"
@@ -203,6 +220,19 @@ struct CardLine {
     gateway: Option<String>,
 }
 
+/// What became of something.
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(as = Change, rename_all = "lowercase")]
+#[expect(dead_code, reason = "for the document alone")]
+enum ChangeName {
+    /// It was not there before.
+    Created,
+    /// Something of it is different now.
+    Updated,
+    /// It was like that before.
+    Unchanged,
+}
+
 /// What a line did.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
@@ -212,8 +242,8 @@ pub(super) struct Kept {
     /// Which account.
     #[schema(value_type = i64)]
     account_id: AccountId,
-    /// `created`, `updated` or `unchanged`.
-    #[schema(value_type = String)]
+    /// What became of it.
+    #[schema(value_type = ChangeName)]
     account: Change,
     /// Its wallets, in the order of the line.
     wallets: Vec<KeptWallet>,
@@ -223,10 +253,10 @@ pub(super) struct Kept {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct KeptWallet {
     /// `sms` or `whatsapp`.
-    #[schema(value_type = String)]
+    #[schema(value_type = ServiceName)]
     service: Service,
-    /// `created`, `updated` or `unchanged`.
-    #[schema(value_type = String)]
+    /// What became of it.
+    #[schema(value_type = ChangeName)]
     change: Change,
     /// What was asked for and not done.
     #[schema(required = true)]
@@ -346,6 +376,7 @@ mod tests {
         let example = schema["example"].clone();
         let line: AccountImport = serde_json::from_value(example.clone()).unwrap();
         line.check().unwrap();
+        let _as_it_is_told: AccountLine = serde_json::from_value(example.clone()).unwrap();
         let told: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
         let shown: Vec<&String> = example.as_object().unwrap().keys().collect();
         assert_eq!(told.len(), shown.len());

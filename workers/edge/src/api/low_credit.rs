@@ -2,7 +2,7 @@
 
 use super::wallets::{Wallet, wallet};
 use crate::Edge;
-use crate::http::{Bearer, CreditsGiven, Json, Named, Path, Problem, account_for};
+use crate::http::{Bearer, CreditsGiven, Json, Named, Path, Problem, ServiceName, account_for};
 use axum::extract::State;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(super) struct LowCredit {
     put, path = "/accounts/{account}/wallets/{service}/low-credit", operation_id = "change_low_credit", tag = "wallets",
     params(
         ("account" = i64, Path, description = "The account", minimum = 1, example = 1001),
-        ("service" = String, Path, description = "`sms` or `whatsapp`", example = "sms")
+        ("service" = ServiceName, Path, description = "For what", example = "sms")
     ),
     request_body = LowCredit,
     responses((status = 200, description = "The wallet as it stands now", body = Wallet))

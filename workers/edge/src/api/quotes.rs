@@ -1,7 +1,9 @@
 //! Quotes: what credits cost, and what money buys (P1).
 
 use crate::Edge;
-use crate::http::{Bearer, CreditsText, Json, Kind, MoneyView, Named, Path, Problem, Query, account_for};
+use crate::http::{
+    Bearer, CreditsText, Json, Kind, MoneyView, Named, Path, Problem, Query, ServiceName, account_for,
+};
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -22,7 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Edge>> {
 #[into_params(parameter_in = Query)]
 struct Asked {
     /// `sms` or `whatsapp`.
-    #[param(value_type = String, example = "sms")]
+    #[param(value_type = ServiceName, example = "sms")]
     service: Named<Service>,
     /// What so many credits cost; or
     #[param(value_type = Option<String>, nullable = false, pattern = r"^\d+(\.\d{1,3})?$", example = "500")]
@@ -40,7 +42,7 @@ struct Asked {
 }))]
 pub(super) struct QuoteView {
     /// Of what: `sms` or `whatsapp`.
-    #[schema(value_type = String)]
+    #[schema(value_type = ServiceName)]
     service: Service,
     /// How many. For an amount, as many as it covers.
     credits: CreditsText,

@@ -1,7 +1,9 @@
 //! Transfers by hand: a main account moves credits to its subs, and back (X5).
 
 use crate::Edge;
-use crate::http::{Bearer, CreditsGiven, CreditsText, Json, Named, Path, Problem, RequestId, RequestedAt};
+use crate::http::{
+    Bearer, CreditsGiven, CreditsText, Json, Named, Path, Problem, RequestId, RequestedAt, ServiceName,
+};
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -44,7 +46,7 @@ pub(super) struct NewTransfer {
     /// Which way.
     direction: Direction,
     /// `sms` or `whatsapp`.
-    #[schema(value_type = String)]
+    #[schema(value_type = ServiceName)]
     service: Service,
     /// How many.
     credits: CreditsGiven,
@@ -72,7 +74,7 @@ pub(super) struct Transfer {
     /// Which way.
     direction: Direction,
     /// `sms` or `whatsapp`.
-    #[schema(value_type = String)]
+    #[schema(value_type = ServiceName)]
     service: Service,
     /// How many.
     credits: CreditsText,

@@ -1,7 +1,9 @@
 //! Wallets: an account's credits for each service, and how they are topped up.
 
 use crate::Edge;
-use crate::http::{Bearer, CreditsText, Json, MoneyView, Named, Path, Problem, account_for};
+use crate::http::{
+    Bearer, CreditsText, Json, MethodName, MoneyView, Named, Path, Problem, ServiceName, account_for,
+};
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -38,7 +40,7 @@ struct Wallets {
 }))]
 pub(super) struct Wallet {
     /// For what: `sms` or `whatsapp`.
-    #[schema(value_type = String)]
+    #[schema(value_type = ServiceName)]
     service: Service,
     /// All credits; below zero where more was sent than was there.
     balance: CreditsText,
@@ -60,7 +62,7 @@ pub(super) struct Wallet {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct AutoTopup {
     /// `card` or `transfer`.
-    #[schema(value_type = String)]
+    #[schema(value_type = MethodName)]
     method: Method,
     /// A send that leaves this many credits or fewer asks for a top-up.
     threshold: CreditsText,
@@ -148,7 +150,7 @@ async fn all(
     get, path = "/accounts/{account}/wallets/{service}", operation_id = "wallet", tag = "wallets",
     params(
         ("account" = i64, Path, description = "The account", minimum = 1, example = 1001),
-        ("service" = String, Path, description = "`sms` or `whatsapp`", example = "sms")
+        ("service" = ServiceName, Path, description = "For what", example = "sms")
     ),
     responses((status = 200, description = "As it stands now", body = Wallet))
 )]

@@ -24,13 +24,13 @@ pub mod measure;
 pub mod problem;
 pub mod values;
 
-pub use caller::{Bearer, account_for};
 pub(crate) use caller::allowed;
+pub use caller::{Bearer, account_for};
 pub use cursor::{Page, Paging};
 pub use idempotency::{RequestId, RequestedAt};
 pub use json::{Json, Path, Query};
 pub use problem::{Kind, Problem};
-pub use values::{CreditsGiven, CreditsText, MoneyView, Named};
+pub use values::{CreditsGiven, CreditsText, MethodName, MoneyView, Named, ServiceName};
 
 use crate::Edge;
 use crate::holding::Holding;

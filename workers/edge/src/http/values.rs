@@ -91,6 +91,26 @@ impl From<Money> for MoneyView {
     }
 }
 
+/// What credits are for.
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(as = Service, rename_all = "lowercase", example = "sms")]
+pub enum ServiceName {
+    /// Text messages.
+    Sms,
+    /// WhatsApp messages.
+    Whatsapp,
+}
+
+/// How a wallet is topped up automatically.
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(as = Method, rename_all = "lowercase", example = "card")]
+pub enum MethodName {
+    /// A saved card is charged.
+    Card,
+    /// Credits come from the main account.
+    Transfer,
+}
+
 /// A name of the rules' as a path or a query says it: whatever can be read from a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Named<T>(pub T);
@@ -99,5 +119,22 @@ impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Named<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use topup_rules::account::Method;
+    use topup_rules::ids::Service;
+
+    fn told<T: utoipa::PartialSchema>() -> serde_json::Value {
+        serde_json::to_value(T::schema()).unwrap()["enum"].clone()
+    }
+
+    #[test]
+    fn the_document_names_what_the_rules_know() {
+        assert_eq!(told::<ServiceName>(), serde_json::to_value(Service::ALL).unwrap());
+        assert_eq!(told::<MethodName>(), serde_json::to_value(Method::ALL).unwrap());
     }
 }
