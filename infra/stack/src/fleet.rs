@@ -27,6 +27,8 @@ pub const WORKERS: [&str; 6] = [
 ];
 /// The one among them that the payment gateway calls.
 pub(crate) const EDGE: &str = "edge";
+/// What account holders call it by.
+pub(crate) const PUBLIC_URL: &str = "TOPUP__EDGE__PUBLIC_URL";
 /// Where it is called.
 const WEBHOOK_PATH: &str = "/webhooks/paystack";
 /// The program that plays the outside world.
@@ -34,7 +36,7 @@ const SANDBOX: &str = "sandbox";
 /// The key that it wants, where nobody gave another.
 const SANDBOX_SECRET_KEY: &str = "sk_test_sandbox";
 /// The operator's command.
-const FLEETCTL: &str = "fleetctl";
+pub(crate) const FLEETCTL: &str = "fleetctl";
 /// Longest run of one operator's command.
 const FLEETCTL_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -269,8 +271,7 @@ impl Fleet {
     /// Tells the sandbox where webhooks go from now on: to the edge that was started last. Without one they go
     /// nowhere, as before.
     async fn announce_edge(&self) -> Result<()> {
-        let edges = self.workers.iter().filter(|worker| worker.name() == EDGE);
-        let Some(public) = edges.filter_map(Process::public_url).next_back() else {
+        let Some(public) = self.edge_url() else {
             return Ok(());
         };
         let told = client()?
@@ -339,10 +340,23 @@ impl Fleet {
         result.and(sandbox)
     }
 
-    /// One program's settings, as environment variables.
+    /// Where the edge that was started last is called: `http://127.0.0.1:port`.
+    #[must_use]
+    pub fn edge_url(&self) -> Option<String> {
+        let edges = self.workers.iter().filter(|worker| worker.name() == EDGE);
+        edges.filter_map(Process::public_url).next_back()
+    }
+
+    /// One program's settings, as environment variables. Commands are told where the edge is, unless somebody chose what
+    /// it is called by: links in mails begin with it.
     #[must_use]
     pub fn env_of(&self, program: &str) -> BTreeMap<String, String> {
         let mut env = self.env.clone();
+        if program == FLEETCTL
+            && let Some(url) = self.edge_url()
+        {
+            env.entry(PUBLIC_URL.to_owned()).or_insert(url);
+        }
         if let Some(own) = self.own_env.get(program) {
             override_with(&mut env, own.clone());
         }

@@ -16,7 +16,9 @@ use rustix::process::{Pid, Signal, kill_process, setsid};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
-use crate::fleet::{Fleet, FleetOptions, callers_settings, public_url_variable, url_variable};
+use crate::fleet::{
+    EDGE, FLEETCTL, Fleet, FleetOptions, PUBLIC_URL, callers_settings, public_url_variable, url_variable,
+};
 use crate::home::{self, Sole};
 use crate::keeper::Durability;
 use crate::place;
@@ -76,7 +78,7 @@ pub async fn up() -> Result<()> {
     let previous = assignments(&fs::read_to_string(previous_env_file()).unwrap_or_default());
     for (name, value) in callers_settings() {
         // Left in this shell by an earlier `up`: addresses of servers that are gone.
-        if is_address(&name) && previous.get(&name) == Some(&value) {
+        if is_left_over(&previous, &name, &value) {
             hold.env_remove(name);
         }
     }
@@ -256,7 +258,7 @@ async fn start() -> Result<(Stack, Fleet)> {
 }
 
 fn write_env(fleet: &mut Fleet) -> Result<()> {
-    let mut variables = fleet.env().clone();
+    let mut variables = fleet.env_of(FLEETCTL);
     variables.insert(
         "MANAGEMENT_URL".to_owned(),
         fleet.space().management_url().to_owned(),
@@ -298,21 +300,42 @@ fn assignments(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Whether a setting's value is good for as long as one stack alone.
-fn is_address(name: &str) -> bool {
-    ["__URL", "__LISTEN", "__CA_FILE"]
+/// Whether a setting is an earlier `up`'s, and good for as long as its stack alone.
+fn is_left_over(previous: &BTreeMap<String, String>, name: &str, value: &str) -> bool {
+    let said = |name: &str| previous.get(name).map(String::as_str) == Some(value);
+    let is_address = ["__URL", "__MANAGEMENT_URL", "__LISTEN", "__CA_FILE"]
         .iter()
-        .any(|ending| name.ends_with(ending))
+        .any(|ending| name.ends_with(ending));
+    // One that somebody chose stays.
+    let is_public = name == PUBLIC_URL && said(&public_url_variable(EDGE));
+    said(name) && (is_address || is_public)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::assignments;
+    use super::{assignments, is_left_over};
 
     #[test]
     fn assignments_are_read_back() {
         let read = assignments("# a comment\nA='1'\nB='x=y'\nC='it'\\''s'\n");
         let pairs: Vec<(&str, &str)> = read.iter().map(|(name, value)| (&**name, &**value)).collect();
         assert_eq!(pairs, [("A", "1"), ("B", "x=y"), ("C", "it's")]);
+    }
+    #[test]
+    fn what_an_earlier_stack_was_called_by_is_left_behind_and_what_somebody_chose_is_not() {
+        let previous = assignments(
+            "TOPUP__AMQP__MANAGEMENT_URL='http://m:1'\nTOPUP__EDGE__PUBLIC_URL='http://e:1'\nEDGE_URL='http://e:1'\n",
+        );
+        let is_left_over = |name: &str, value: &str| is_left_over(&previous, name, value);
+        assert!(is_left_over("TOPUP__AMQP__MANAGEMENT_URL", "http://m:1"));
+        assert!(!is_left_over("TOPUP__AMQP__MANAGEMENT_URL", "http://m:2"));
+        assert!(is_left_over("TOPUP__EDGE__PUBLIC_URL", "http://e:1"));
+        assert!(!is_left_over("TOPUP__RULES__CARD_SPACING", "30m"));
+        let chosen = assignments("TOPUP__EDGE__PUBLIC_URL='https://x'\nEDGE_URL='http://e:1'\n");
+        assert!(!super::is_left_over(
+            &chosen,
+            "TOPUP__EDGE__PUBLIC_URL",
+            "https://x"
+        ));
     }
 }
