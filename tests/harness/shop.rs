@@ -194,8 +194,11 @@ impl Shop {
     /// The broker did not take them.
     pub async fn publish(&self, messages: Vec<OutboxMessage>) -> Result<()> {
         for message in messages {
-            let body = raw(message.body).kind(Some(&message.kind));
-            self.app.broker.publish_to(&message.queue, [body]).await?;
+            // Of events nobody hears here.
+            if message.exchange.is_empty() {
+                let body = raw(message.body).kind(Some(&message.kind));
+                self.app.broker.publish_to(&message.queue, [body]).await?;
+            }
             self.store.outbox_remove(&[message.id]).await?;
         }
         Ok(())

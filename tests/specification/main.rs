@@ -39,6 +39,7 @@ mod webhooks;
 
 // Whoever has to know is told.
 mod alerts;
+mod events;
 mod notices;
 
 // Account holders and their platforms act by themselves.

@@ -177,6 +177,7 @@ pub mod cards;
 pub mod credits;
 mod decimal;
 pub mod entries;
+pub mod events;
 pub mod holds;
 pub mod ids;
 pub mod inquiries;

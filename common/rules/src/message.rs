@@ -1,9 +1,11 @@
-//! The bodies of the four queues' messages, version 1: parsed from bytes at the edge, written by the fleet.
+//! The bodies of the four queues' messages, version 1: parsed from bytes at the edge, written by the fleet; and of the
+//! events that platforms hear of ([`event`]).
 //!
 //! A refusal is one line that a person understands; it becomes the parked message's reason. Fields that are not
 //! known are ignored, so that senders may grow by addition. Left out: everything that needs more than the message
 //! itself, such as the open window (`sends`).
 
+pub mod event;
 mod versions;
 
 use crate::credits::Credits;

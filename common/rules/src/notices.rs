@@ -16,6 +16,7 @@ pub use people::sign_in_link;
 use crate::account::Method;
 use crate::caps::CapPeriods;
 use crate::credits::Credits;
+use crate::events::{self, EventDraft};
 use crate::ids::{AccountId, WalletKey};
 use crate::message::{Channel, DeclineClass, Template};
 use crate::topup::Topup;
@@ -34,6 +35,8 @@ pub struct NoticeDraft {
     pub cause: String,
     /// The text's values.
     pub params: Map<String, Value>,
+    /// What platforms hear of the same change, once, whatever channels there are.
+    pub event: Option<EventDraft>,
 }
 
 impl NoticeDraft {
@@ -55,6 +58,7 @@ pub fn topup_succeeded(topup: &Topup, balance: Credits, card_last4: Option<&str>
         template: Template::TopupSucceeded,
         cause: format!("topup:{}:succeeded", topup.id),
         params: topup_params(topup, balance, card_last4),
+        event: Some(events::topup_succeeded(topup, balance)),
     }
 }
 
@@ -78,6 +82,7 @@ pub fn topup_failed(
         template: Template::TopupFailed,
         cause: format!("topup:{}:failed", topup.id),
         params,
+        event: Some(events::topup_failed(topup, balance, reason, decline, disabled)),
     }
 }
 
@@ -102,6 +107,7 @@ pub fn transfer_failed(
     put(&mut to_sub.params, "has", has);
     let mut to_main = NoticeDraft {
         account: main,
+        event: None,
         ..to_sub.clone()
     };
     put(&mut to_sub.params, "who", "sub");
@@ -146,6 +152,7 @@ pub fn low_credit(key: WalletKey, balance: Credits, threshold: Credits, cause_id
         template: Template::LowCredit,
         cause: format!("low-credit:{}:{cause_id}", key.service),
         params,
+        event: Some(events::credits_low(key, balance, threshold, cause_id)),
     }
 }
 
@@ -168,6 +175,8 @@ pub fn cap_reached(topup: &Topup, reason: &SkipReason, periods: &CapPeriods) -> 
         template: Template::CapReached,
         cause: format!("cap:{kind}:{period}"),
         params,
+        // Of the top-up that was skipped they hear anyway.
+        event: None,
     })
 }
 

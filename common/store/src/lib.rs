@@ -15,7 +15,7 @@
 //! | who may call by the HTTP interface; what a repeated request finds | `access`, `idempotency` |
 //! | people who sign in: logins, links, sessions, tries | `logins` |
 //! | the price list | `prices` |
-//! | notices: recorded, delivered | `notices`, `delivery` |
+//! | notices: recorded, delivered; events for platforms | `notices`, `delivery`, `events` |
 //! | what is asked of the gateway again; the line to it; its list of a day | `inquiries`, `lines`, `reconcile` |
 //! | messages to publish, and the trace that they bear; what is overdue | `outbox`, [`trace`], `sweep` |
 //! | what people did with dead letters and queues | `acts` |
@@ -45,6 +45,7 @@ mod client;
 mod contact;
 mod delivery;
 mod error;
+mod events;
 mod glance;
 mod grants;
 mod history;

@@ -1,8 +1,9 @@
-//! Notices, recorded in the transaction of the change that caused them (N1).
+//! Notices, recorded in the transaction of the change that caused them (N1), and with them the events of the same changes.
 
 use crate::StoreError;
 use crate::outbox::{self, Draft, OutboxMessage};
 use crate::transaction::Tx;
+use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use topup_rules::message::{Channel, Notification};
 use topup_rules::notices::{NoticeDraft, Routing, route};
@@ -27,7 +28,7 @@ pub(crate) async fn request_traced(
     if drafts.is_empty() {
         return Ok(Vec::new());
     }
-    let contacts = contacts(tx, drafts).await?;
+    let (contacts, now) = contacts(tx, drafts).await?;
     let mut rows = Rows::default();
     let mut notifications = Vec::new();
     for &(draft, traceparent) in drafts {
@@ -48,30 +49,42 @@ pub(crate) async fn request_traced(
         }
     }
     let recorded = rows.insert(tx).await?;
-    let messages = notifications
+    let mut messages = notifications
         .iter()
         .filter(|(n, _)| recorded.contains(&n.notification_id))
         .map(|(n, traceparent)| Ok(Draft::new(n.account_id, n)?.traced(*traceparent)))
         .collect::<Result<Vec<_>, StoreError>>()?;
+    // Whichever channels there are, platforms hear of it once, and of a repeat not at all.
+    for (draft, traceparent) in drafts {
+        let is_new = Channel::ALL
+            .iter()
+            .any(|channel| recorded.contains(&draft.id(*channel)));
+        if let Some(event) = draft.event.as_ref().filter(|_| is_new) {
+            messages.push(Draft::event(&event.at(now))?.traced(*traceparent));
+        }
+    }
     outbox::write(tx, messages).await
 }
 
-/// Whether each account has a mobile number and an e-mail address.
+/// Whether each account has a mobile number and an e-mail address; and the clock, which is asked on the same way.
 async fn contacts(
     tx: &Tx,
     drafts: &[(&NoticeDraft, Option<&str>)],
-) -> Result<HashMap<i64, (bool, bool)>, StoreError> {
+) -> Result<(HashMap<i64, (bool, bool)>, Timestamp), StoreError> {
     let accounts: Vec<i64> = drafts.iter().map(|(draft, _)| draft.account.get()).collect();
     let rows = tx
         .query(
-            "SELECT account_id, mobile IS NOT NULL, email IS NOT NULL FROM accounts WHERE account_id = ANY($1)",
+            "SELECT account_id, mobile IS NOT NULL, email IS NOT NULL, clock_timestamp()
+               FROM accounts WHERE account_id = ANY($1)",
             &[&accounts],
         )
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| (row.get(0), (row.get(1), row.get(2))))
-        .collect())
+    let now = match rows.first() {
+        Some(row) => row.try_get(3)?,
+        None => tx.clock().await?,
+    };
+    let contacts = rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2))));
+    Ok((contacts.collect(), now))
 }
 
 /// Columns of the notices to insert.

@@ -5,13 +5,16 @@ use crate::{Store, StoreError, trace};
 use jiff::{SignedDuration, Timestamp};
 use topup_rules::ids::AccountId;
 use topup_rules::message::Message;
+use topup_rules::message::event::{self, Event};
 
 /// A row of the outbox: one message on its way to the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxMessage {
     /// The row; removed on the broker's confirm.
     pub id: i64,
-    /// Where to.
+    /// By which exchange: empty for the default one.
+    pub exchange: String,
+    /// Where to: a queue, or a routing key of the exchange.
     pub queue: String,
     /// Stable over every repeat.
     pub message_id: String,
@@ -28,6 +31,7 @@ pub struct OutboxMessage {
 /// A message that is to be written to the outbox.
 pub(crate) struct Draft {
     account: AccountId,
+    exchange: &'static str,
     queue: &'static str,
     message_id: String,
     kind: &'static str,
@@ -40,10 +44,25 @@ impl Draft {
     pub(crate) fn new<M: Message>(account: AccountId, message: &M) -> Result<Self, StoreError> {
         Ok(Self {
             account,
+            exchange: "",
             queue: M::QUEUE,
             message_id: message.id(),
             kind: M::TYPE,
             body: serde_json::to_vec(message)?,
+            traceparent: None,
+            not_before: None,
+        })
+    }
+
+    /// For whoever listens: maybe nobody.
+    pub(crate) fn event(event: &Event) -> Result<Self, StoreError> {
+        Ok(Self {
+            account: event.account_id,
+            exchange: event::EXCHANGE,
+            queue: event.kind.as_str(),
+            message_id: event.event_id.to_string(),
+            kind: event.kind.versioned(),
+            body: serde_json::to_vec(event)?,
             traceparent: None,
             not_before: None,
         })
@@ -67,6 +86,7 @@ pub(crate) async fn write(tx: &Tx, drafts: Vec<Draft>) -> Result<Vec<OutboxMessa
         return Ok(Vec::new());
     }
     let accounts: Vec<i64> = drafts.iter().map(|d| d.account.get()).collect();
+    let exchanges: Vec<&str> = drafts.iter().map(|d| d.exchange).collect();
     let queues: Vec<&str> = drafts.iter().map(|d| d.queue).collect();
     let message_ids: Vec<&str> = drafts.iter().map(|d| d.message_id.as_str()).collect();
     let kinds: Vec<&str> = drafts.iter().map(|d| d.kind).collect();
@@ -76,13 +96,23 @@ pub(crate) async fn write(tx: &Tx, drafts: Vec<Draft>) -> Result<Vec<OutboxMessa
     // Rows are inserted, and so numbered, in the order of the sorted subquery.
     let rows = tx
         .query(
-            "INSERT INTO outbox (account_id, queue, message_id, type, body, traceparent, not_before)
-             SELECT account_id, queue, message_id, type, body, traceparent, not_before
-               FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::timestamptz[])
-                    WITH ORDINALITY AS t (account_id, queue, message_id, type, body, traceparent, not_before, n)
+            "INSERT INTO outbox (account_id, queue, message_id, type, body, traceparent, not_before, exchange)
+             SELECT account_id, queue, message_id, type, body, traceparent, not_before, exchange
+               FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::timestamptz[],
+                           $8::text[])
+                    WITH ORDINALITY AS t (account_id, queue, message_id, type, body, traceparent, not_before, exchange, n)
               ORDER BY n
              RETURNING outbox_id",
-            &[&accounts, &queues, &message_ids, &kinds, &bodies, &traces, &moments],
+            &[
+                &accounts,
+                &queues,
+                &message_ids,
+                &kinds,
+                &bodies,
+                &traces,
+                &moments,
+                &exchanges,
+            ],
         )
         .await?;
     let mut ids: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
@@ -92,6 +122,7 @@ pub(crate) async fn write(tx: &Tx, drafts: Vec<Draft>) -> Result<Vec<OutboxMessa
         .zip(drafts)
         .map(|(id, draft)| OutboxMessage {
             id,
+            exchange: draft.exchange.to_owned(),
             queue: draft.queue.to_owned(),
             message_id: draft.message_id,
             kind: draft.kind.to_owned(),
@@ -129,7 +160,7 @@ impl Store {
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
-                "SELECT outbox_id, queue, message_id, type, body, traceparent, not_before
+                "SELECT outbox_id, queue, message_id, type, body, traceparent, not_before, exchange
                    FROM outbox
                   WHERE created_at < clock_timestamp() - $1::float8 * interval '1 second'
                   ORDER BY outbox_id
@@ -149,6 +180,7 @@ impl Store {
                 body: row.get(4),
                 traceparent: row.get(5),
                 not_before: row.get(6),
+                exchange: row.get(7),
             })
             .collect())
     }

@@ -6,9 +6,10 @@
 
 use crate::cards::{self, SavedCard};
 use crate::transaction::Tx;
-use crate::{Store, StoreError, locks, topups};
+use crate::{Store, StoreError, events, locks, topups};
 use topup_rules::account::{Account, AutoTopup, AutoTopupSettings, Method, Wallet};
 use topup_rules::credits::Credits;
+use topup_rules::events::settings_changed;
 use topup_rules::ids::{AccountId, WalletKey};
 use topup_rules::low_credit::check_threshold;
 use topup_rules::settings::{self, Actor, SettingsRefusal};
@@ -194,7 +195,11 @@ async fn done(
     auto: AutoTopup,
     card: Option<Uuid>,
 ) -> Result<SettingsChange, StoreError> {
-    write(tx, key, &auto, card).await?;
+    if write(tx, key, &auto, card).await? {
+        let now = tx.clock().await?;
+        // The sweeper publishes it: a platform that asked for the change knows of it already.
+        events::write(tx, settings_changed(key, &auto, now), now, None).await?;
+    }
     Ok(SettingsChange::Done(auto))
 }
 

@@ -12,7 +12,7 @@ use tokio_postgres::{Client, NoTls, Statement};
 use topup_rules::prices::PriceList;
 use topup_rules::sends::key_bound;
 use topup_stack::{Space, Stack};
-use topup_store::{Store, StoreOptions};
+use topup_store::{OutboxMessage, Store, StoreOptions};
 
 /// Where functions are looked for: the model's clock comes before PostgreSQL's. New tables go into the first.
 const OPTIONS: &str =
@@ -127,6 +127,17 @@ impl Database {
         let at = Timestamp::from_microsecond(at)?;
         self.eyes.execute(&self.set_clock, &[&at]).await?;
         Ok(())
+    }
+
+    /// What is for the fleet itself. Events go to whoever listens, which is nobody here: they are as good as published.
+    pub(crate) async fn without_events(&self, messages: Vec<OutboxMessage>) -> Result<Vec<OutboxMessage>> {
+        let is_event = |message: &OutboxMessage| !message.exchange.is_empty();
+        let (events, rest): (Vec<_>, Vec<_>) = messages.into_iter().partition(is_event);
+        let events: Vec<i64> = events.iter().map(|event| event.id).collect();
+        if !events.is_empty() {
+            self.store.outbox_remove(&events).await?;
+        }
+        Ok(rest)
     }
 
     /// All rows, and what the ids in them are called.

@@ -36,7 +36,7 @@ SELECT json_build_object(
     'cards', (SELECT coalesce(json_object_agg(account_id || '/' || signature, authorization_code), '{}') FROM cards),
     'outbox', (SELECT coalesce(json_agg(json_build_object(
             'queue', queue, 'message', message_id, 'not_before', us(not_before), 'created_at', us(created_at))), '[]')
-        FROM outbox)
+        FROM outbox WHERE exchange = '')
 )::text,
 (SELECT coalesce(json_agg(json_build_array(notification_id, account_id || '/' || channel || '/' || cause)), '[]')
    FROM notices)::text,

@@ -64,5 +64,6 @@ pub fn operator_alert(alarmed: &Alarmed<'_>, cause: String, subject: &str, detai
         template: Template::OperatorAlert,
         cause,
         params,
+        event: None,
     }
 }

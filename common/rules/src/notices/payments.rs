@@ -2,6 +2,7 @@
 
 use super::{NoticeDraft, put, put_some};
 use crate::credits::Credits;
+use crate::events;
 use crate::ids::{AccountId, Reference, WalletKey};
 use crate::message::{DeclineClass, Template};
 use crate::money::Money;
@@ -48,6 +49,7 @@ pub fn purchase_succeeded(bought: &Bought<'_>, balance: Credits) -> NoticeDraft 
         template: Template::PurchaseSucceeded,
         cause: format!("purchase:{}:succeeded", bought.id),
         params,
+        event: Some(events::purchase_succeeded(bought, balance)),
     }
 }
 
@@ -62,6 +64,7 @@ pub fn purchase_failed(bought: &Bought<'_>, reason: &str, decline: Option<Declin
         template: Template::PurchaseFailed,
         cause: format!("purchase:{}:failed", bought.id),
         params,
+        event: Some(events::purchase_failed(bought, reason, decline)),
     }
 }
 
@@ -94,6 +97,7 @@ pub fn payment_reversed(taken: &TakenBack<'_>, balance: Credits) -> NoticeDraft 
         template: Template::PaymentReversed,
         cause: format!("reversal:{}:{}", taken.reference, taken.reversal_id),
         params,
+        event: Some(events::payment_reversed(taken, balance)),
     }
 }
 
@@ -121,6 +125,7 @@ pub fn card_expiring(card: &ExpiringCard<'_>) -> NoticeDraft {
         template: Template::CardExpiring,
         cause: format!("card:{}:expiring:{}", card.id, card.expires_on.strftime("%Y-%m")),
         params,
+        event: Some(events::card_expiring(card)),
     }
 }
 

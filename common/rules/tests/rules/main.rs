@@ -11,6 +11,8 @@ mod cards;
 #[cfg(test)]
 mod documentation;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod given;
 #[cfg(test)]
 mod holds;

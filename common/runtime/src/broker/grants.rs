@@ -6,7 +6,8 @@
 //! has no need of it does not get it.
 
 use super::delay::{LEVELS, level_name};
-use super::topology::{DEAD_EXCHANGE, EXCHANGE, Topology, WORK_QUEUES};
+use super::topology::{DEAD_EXCHANGE, EVENTS_EXCHANGE, EXCHANGE, Topology, WORK_QUEUES};
+use topup_rules::message::event::EventType;
 
 /// What a user's name begins with unless told otherwise.
 pub const USER_PREFIX: &str = "topup-";
@@ -53,6 +54,8 @@ struct Needs {
     publishes: &'static [&'static str],
     /// Where it publishes to, for later.
     delays: &'static [&'static str],
+    /// Whether it publishes events for platforms.
+    tells: bool,
 }
 
 impl Needs {
@@ -60,6 +63,7 @@ impl Needs {
         consumes: None,
         publishes: &[],
         delays: &[],
+        tells: false,
     };
 }
 
@@ -152,31 +156,37 @@ impl User {
                 consumes: Some(SMS_SENT),
                 publishes: &[TOPUP_REQUESTED, NOTIFICATIONS],
                 delays: &[SMS_SENT],
+                tells: true,
             },
             Self::TopupRequested => Needs {
                 consumes: Some(TOPUP_REQUESTED),
                 publishes: &[TOPUP_REQUESTED, PAYMENT_RESULTS, NOTIFICATIONS],
                 delays: &[TOPUP_REQUESTED],
+                tells: true,
             },
             Self::PaymentResults => Needs {
                 consumes: Some(PAYMENT_RESULTS),
                 publishes: &[TOPUP_REQUESTED, NOTIFICATIONS],
                 delays: &[TOPUP_REQUESTED, PAYMENT_RESULTS],
+                tells: true,
             },
             Self::Notifications => Needs {
                 consumes: Some(NOTIFICATIONS),
                 publishes: &[],
                 delays: &[NOTIFICATIONS],
+                tells: false,
             },
             Self::Sweeper => Needs {
                 consumes: None,
                 publishes: &[TOPUP_REQUESTED, PAYMENT_RESULTS, NOTIFICATIONS],
                 delays: &[TOPUP_REQUESTED, PAYMENT_RESULTS],
+                tells: true,
             },
             Self::Edge => Needs {
                 consumes: None,
                 publishes: &[PAYMENT_RESULTS, NOTIFICATIONS],
                 delays: &[],
+                tells: true,
             },
             Self::Operator | Self::Sender | Self::Watcher => Needs::NONE,
         }
@@ -224,7 +234,13 @@ impl User {
                 let parked = needs.consumes.map(|_| DEAD_EXCHANGE.to_owned());
                 let levels = if needs.delays.is_empty() { 0 } else { LEVELS };
                 let delayed = (0..levels).map(level_name);
-                direct.into_iter().chain(parked).chain(delayed).collect()
+                let told = needs.tells.then(|| EVENTS_EXCHANGE.to_owned());
+                direct
+                    .into_iter()
+                    .chain(parked)
+                    .chain(delayed)
+                    .chain(told)
+                    .collect()
             }
         }
     }
@@ -278,6 +294,10 @@ impl User {
         }
         if let Some(queue) = needs.consumes {
             all.push(of(DEAD_EXCHANGE.to_owned(), pattern(&[queue, NOWHERE])));
+        }
+        if needs.tells {
+            let types: Vec<&str> = EventType::ALL.iter().map(|kind| kind.as_str()).collect();
+            all.push(of(EVENTS_EXCHANGE.to_owned(), pattern(&types)));
         }
         if !needs.delays.is_empty() {
             let to = needs

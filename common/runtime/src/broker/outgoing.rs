@@ -16,6 +16,9 @@ const JSON: &str = "application/json";
 /// A message to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
+    /// Empty: to the queue itself, now or later. Named: by this exchange, under `queue` as routing key, to whoever
+    /// listens.
+    pub(crate) exchange: String,
     pub(crate) queue: String,
     pub(crate) message_id: Option<String>,
     pub(crate) kind: Option<String>,
@@ -60,6 +63,7 @@ impl Outgoing {
         body: Vec<u8>,
     ) -> Self {
         Self {
+            exchange: String::new(),
             queue,
             message_id,
             kind,
@@ -96,10 +100,21 @@ impl Outgoing {
         self
     }
 
+    /// For whoever listens: maybe nobody, and that is no trouble.
+    pub(crate) const fn is_event(&self) -> bool {
+        !self.exchange.is_empty()
+    }
+
     pub(super) fn route(&self, now: Timestamp) -> Route {
         if self.parked.is_some() {
             return Route {
                 exchange: DEAD_EXCHANGE.to_owned(),
+                routing_key: self.queue.clone(),
+            };
+        }
+        if self.is_event() {
+            return Route {
+                exchange: self.exchange.clone(),
                 routing_key: self.queue.clone(),
             };
         }
@@ -156,9 +171,13 @@ impl Outgoing {
 
 impl From<OutboxMessage> for Outgoing {
     fn from(row: OutboxMessage) -> Self {
-        Self::new(row.queue, Some(row.message_id), Some(row.kind), row.body)
+        let outgoing = Self::new(row.queue, Some(row.message_id), Some(row.kind), row.body)
             .traced(row.traceparent.as_deref())
-            .not_before(row.not_before)
+            .not_before(row.not_before);
+        Self {
+            exchange: row.exchange,
+            ..outgoing
+        }
     }
 }
 

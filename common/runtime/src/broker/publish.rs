@@ -195,9 +195,9 @@ impl Inner {
         else {
             return Err(PublishError::Unroutable { queue: queue() });
         };
-        // Mandatory: a message that no queue takes comes back instead of vanishing.
+        // Mandatory: a message that no queue takes comes back instead of vanishing. An event may have no listener.
         let options = BasicPublishOptions {
-            mandatory: true,
+            mandatory: !message.is_event(),
             ..BasicPublishOptions::default()
         };
         let properties = message.properties(self.worker, now);

@@ -19,6 +19,8 @@ pub const EXCHANGE: &str = "topup";
 pub const UNROUTABLE: &str = "topup.unroutable";
 /// The exchange of parked messages; routing key = the queue that they came from.
 pub const DEAD_EXCHANGE: &str = "topup.dead";
+/// The exchange of events for platforms; routing key = the event's type. Whoever listens binds a queue of its own.
+pub const EVENTS_EXCHANGE: &str = topup_rules::message::event::EXCHANGE;
 /// The queues that workers consume.
 pub const WORK_QUEUES: [&str; 4] = ["sms-sent", "topup-requested", "payment-results", "notifications"];
 
@@ -249,6 +251,8 @@ impl Topology {
         self.exchange(EXCHANGE, Some(UNROUTABLE));
         self.queues.push(kept_queue(UNROUTABLE));
         self.bindings.push(to_queue(UNROUTABLE, "#", UNROUTABLE));
+        // No alternate: an event that nobody listens for is of no use to anybody later.
+        self.exchange(EVENTS_EXCHANGE, None);
     }
 
     fn add_work(&mut self) {

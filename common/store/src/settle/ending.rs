@@ -4,7 +4,7 @@ use super::snapshot::Bought;
 use super::{Change, purchase, topup};
 use crate::ledger::{self, Entry};
 use crate::outbox::OutboxMessage;
-use crate::{StoreError, notices};
+use crate::{StoreError, events, notices};
 use futures_util::try_join;
 use topup_rules::credits::Credits;
 use topup_rules::inquiries::first_question;
@@ -46,11 +46,14 @@ pub(super) async fn end(change: &Change<'_>, ending: &Ending) -> Result<Vec<Outb
         Bought::Topup(topup) => {
             let ((), draft) = try_join!(row, topup::end(change, topup, ending, balance))?;
             let told = [draft];
-            let (mut outbox, woken) = try_join!(
+            let disabled = topup::disabled_by(change, topup, ending);
+            let (mut outbox, woken, heard) = try_join!(
                 notices::request(tx, &told, traceparent),
-                topup::free_spacing(change, topup)
+                topup::free_spacing(change, topup),
+                events::write(tx, disabled, snapshot.now, traceparent),
             )?;
             outbox.extend(woken);
+            outbox.extend(heard);
             Ok(outbox)
         }
         Bought::Purchase(purchase) => {

@@ -7,8 +7,10 @@ use super::Change;
 use super::snapshot::Bought;
 use crate::ledger::{self, Entry};
 use crate::outbox::OutboxMessage;
-use crate::{StoreError, notices};
+use crate::{StoreError, events, notices, rows};
+use topup_rules::account::AutoTopupSettings;
 use topup_rules::credits::Credits;
+use topup_rules::events::{self as heard, EventDraft};
 use topup_rules::money::Money;
 use topup_rules::notices as texts;
 use topup_rules::settle::{ReversalState, TakeBack};
@@ -35,7 +37,7 @@ pub(super) async fn take_back(
     };
     write(change, &taken.reversal_id, &row).await?;
     count_on_payment(change, taken).await?;
-    disable_cards(change).await?;
+    let disabled = disable_cards(change, &cause).await?;
     let told = texts::TakenBack {
         wallet: snapshot.wallet.key,
         reference,
@@ -44,7 +46,10 @@ pub(super) async fn take_back(
         credits: taken.credits,
     };
     drafts.push(texts::payment_reversed(&told, balance));
-    notices::request(tx, &drafts, snapshot.traceparent.as_deref()).await
+    let traceparent = snapshot.traceparent.as_deref();
+    let mut outbox = notices::request(tx, &drafts, traceparent).await?;
+    outbox.extend(events::write(tx, disabled, snapshot.now, traceparent).await?);
+    Ok(outbox)
 }
 
 /// The credits, as a ledger entry of their own. Returns the new balance, and the notice that it calls for.
@@ -115,14 +120,15 @@ async fn count_on_payment(change: &Change<'_>, taken: &TakeBack) -> Result<(), S
     Ok(())
 }
 
-/// What is disabled already keeps its reason. The wallets are locked, all of them.
-async fn disable_cards(change: &Change<'_>) -> Result<(), StoreError> {
-    change
+/// What is disabled already keeps its reason. The wallets are locked, all of them. Returns what platforms hear of it.
+async fn disable_cards(change: &Change<'_>, cause: &str) -> Result<Vec<EventDraft>, StoreError> {
+    let rows = change
         .tx
-        .execute(
+        .query(
             "UPDATE wallets
                 SET auto_enabled = false, auto_disabled_reason = $2, auto_disabled_at = $3
-              WHERE account_id = $1 AND auto_method = 'card' AND auto_enabled",
+              WHERE account_id = $1 AND auto_method = 'card' AND auto_enabled
+             RETURNING account_id, service, auto_method, auto_threshold_milli, auto_quantity_milli",
             &[
                 &change.snapshot.wallet.key.account.get(),
                 &DISABLED_BECAUSE,
@@ -130,7 +136,18 @@ async fn disable_cards(change: &Change<'_>) -> Result<(), StoreError> {
             ],
         )
         .await?;
-    Ok(())
+    rows.iter()
+        .map(|row| {
+            let wallet = rows::wallet_key(row, "wallets")?;
+            let settings = AutoTopupSettings {
+                method: rows::name(row, "auto_method", "wallets")?,
+                threshold: rows::credits(row, "auto_threshold_milli")?,
+                quantity: rows::credits(row, "auto_quantity_milli")?,
+            };
+            let cause = format!("{}:{cause}", wallet.service);
+            Ok(heard::disabled(wallet, &settings, DISABLED_BECAUSE, cause))
+        })
+        .collect()
 }
 
 /// A dispute was opened: its credits are held, and the operators have to answer it.

@@ -3,11 +3,12 @@
 
 use super::Change;
 use super::ending::Ending;
-use crate::StoreError;
 use crate::outbox::OutboxMessage;
 use crate::topups::{apply, release_spacing};
+use crate::{StoreError, events};
 use futures_util::try_join;
 use topup_rules::credits::Credits;
+use topup_rules::events::{self as heard, EventDraft};
 use topup_rules::notices::{self, NoticeDraft};
 use topup_rules::topup::{PaymentState, Topup, TopupState};
 
@@ -52,6 +53,27 @@ pub(super) async fn end(
                 last4,
             ))
         }
+    }
+}
+
+/// The event of auto top-up that ended with it, unless it was disabled before.
+pub(super) fn disabled_by(change: &Change<'_>, topup: &Topup, ending: &Ending) -> Option<EventDraft> {
+    match ending {
+        Ending::Failed {
+            disable: true,
+            reason,
+            ..
+        } => {
+            let wallet = &change.snapshot.wallet;
+            let enabled = events::enabled(&wallet.auto_topup)?;
+            Some(heard::disabled(
+                wallet.key,
+                enabled,
+                reason,
+                format!("topup:{}", topup.id),
+            ))
+        }
+        Ending::Failed { disable: false, .. } | Ending::Credited { .. } => None,
     }
 }
 

@@ -4,11 +4,12 @@ use super::{ChargeIntent, Snapshot, TopupPolicy, Woken, release_spacing, spacing
 use crate::ledger;
 use crate::outbox::{self, Draft, OutboxMessage};
 use crate::transaction::Tx;
-use crate::{StoreError, notices};
+use crate::{StoreError, events, notices};
 use futures_util::try_join;
 use jiff::Timestamp;
 use topup_rules::caps::CapPeriods;
 use topup_rules::credits::Credits;
+use topup_rules::events as heard;
 use topup_rules::ids::{Reference, TopupId, WalletKey};
 use topup_rules::message::TopupRequested;
 use topup_rules::money::Money;
@@ -181,7 +182,12 @@ pub(super) async fn fail(
     end_topup(tx, topup, TopupState::Failed, Some(&reason), snapshot.now).await?;
     fail_wallet(tx, topup, disable.then_some(reason.as_str()), snapshot.now).await?;
     let drafts = texts::failed_on_waking(topup, snapshot.wallet.balance, failure, disable);
-    let mut outbox = notices::request(tx, &drafts, snapshot.traceparent.as_deref()).await?;
+    let traceparent = snapshot.traceparent.as_deref();
+    let mut outbox = notices::request(tx, &drafts, traceparent).await?;
+    let enabled = events::enabled(&snapshot.wallet.auto_topup).filter(|_| disable);
+    let disabled =
+        enabled.map(|enabled| heard::disabled(topup.wallet, enabled, &reason, format!("topup:{}", topup.id)));
+    outbox.extend(events::write(tx, disabled, snapshot.now, traceparent).await?);
     outbox.extend(abandon_claim(tx, &snapshot, policy).await?);
     Ok(Woken::Moved {
         state: TopupState::Failed,
@@ -204,7 +210,10 @@ pub(super) async fn skip(
     end_topup(tx, topup, TopupState::Skipped, Some(&words), snapshot.now).await?;
     end_wallet_topup(tx, topup, Failures::Keep).await?;
     let drafts: Vec<_> = texts::cap_reached(topup, &reason, periods).into_iter().collect();
-    let mut outbox = notices::request(tx, &drafts, snapshot.traceparent.as_deref()).await?;
+    let traceparent = snapshot.traceparent.as_deref();
+    let mut outbox = notices::request(tx, &drafts, traceparent).await?;
+    let skipped = heard::topup_skipped(topup, snapshot.wallet.balance, &reason);
+    outbox.extend(events::write(tx, [skipped], snapshot.now, traceparent).await?);
     outbox.extend(abandon_claim(tx, &snapshot, policy).await?);
     Ok(Woken::Moved {
         state: TopupState::Skipped,

@@ -205,8 +205,8 @@ impl<'a> Driver<'a> {
 
     /// The messages that a change wants published, and the delivery that it was made for, as fate has it.
     async fn hand_over(&mut self, done: Done, fate: Fate) -> Result<()> {
-        let mut returned: Vec<(Item, i64, Option<i64>)> = done
-            .messages
+        let messages = self.db.without_events(done.messages).await?;
+        let mut returned: Vec<(Item, i64, Option<i64>)> = messages
             .into_iter()
             .map(|message| {
                 let not_before = message.not_before.map(|at| at.as_microsecond());

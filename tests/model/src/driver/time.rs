@@ -111,6 +111,7 @@ impl Driver<'_> {
         let (told, messages) = match sweep {
             Sweep::Outbox => {
                 let messages = store.outbox_overdue(seconds(OUTBOX_AGE_S), ROWS_MAX).await?;
+                let messages = self.db.without_events(messages).await?;
                 let limit = self.model.now - us(OUTBOX_AGE_S);
                 let rules = self
                     .model

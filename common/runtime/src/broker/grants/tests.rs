@@ -25,7 +25,7 @@ fn each_worker_takes_from_its_own_queue_alone_and_declares_nothing() {
 #[test]
 fn nobody_writes_where_it_has_no_need_to() {
     assert_eq!(may(User::Sender).write, "^(topup)$");
-    assert_eq!(may(User::Edge).write, r"^(amq\.default)$");
+    assert_eq!(may(User::Edge).write, r"^(amq\.default|topup\.events)$");
     assert_eq!(may(User::Watcher).write, "^$");
     let notifications = may(User::Notifications).write;
     assert!(
@@ -40,11 +40,30 @@ fn nobody_writes_where_it_has_no_need_to() {
 }
 
 #[test]
+fn only_the_fleet_s_own_processes_and_its_operator_publish_events() {
+    for user in User::ALL {
+        let outside = matches!(user, User::Sender | User::Watcher | User::Notifications);
+        assert_eq!(
+            user.writes().contains(&EVENTS_EXCHANGE.to_owned()),
+            !outside,
+            "{user:?}"
+        );
+    }
+}
+
+#[test]
 fn routing_keys_are_those_of_the_delays_and_of_the_own_dead_letters() {
     let keys = User::PaymentResults.topic_permissions();
-    assert_eq!(keys.len(), 1 + LEVELS as usize);
+    assert_eq!(keys.len(), 2 + LEVELS as usize);
     assert_eq!(keys[0].exchange, DEAD_EXCHANGE);
     assert_eq!(keys[0].write, format!("^(payment-results|{NOWHERE})$"));
+    let (events, keys) = (&keys[1], &keys[1..]);
+    assert_eq!(events.exchange, EVENTS_EXCHANGE);
+    assert!(
+        events.write.starts_with(r"^(topup\.succeeded|topup\.failed|"),
+        "{}",
+        events.write
+    );
     let delays = r"^(([01]\.){12}(topup-requested|payment-results)|";
     assert!(keys[1].write.starts_with(delays), "{}", keys[1].write);
     let route = delay::route("topup-requested", 1_800);

@@ -162,6 +162,8 @@ pub(crate) fn sending(message: &Outgoing, route: impl FnOnce() -> Route) -> Work
             (dead.clone(), dead)
         } else if waits {
             (route.exchange, DELAY_TEMPLATE.to_owned())
+        } else if message.is_event() {
+            (route.exchange.clone(), route.exchange)
         } else {
             (message.queue.clone(), message.queue.clone())
         };
