@@ -172,7 +172,7 @@ impl Rows {
         let row = self
             .client
             .query_one(
-                "SELECT (SELECT count(*) FROM outbox) AS outbox,
+                "SELECT (SELECT count(*) FROM outbox WHERE exchange = '') AS outbox,
                         (SELECT count(*) FROM notices WHERE state = 'queued' AND $1) AS notices,
                         (SELECT count(*) FROM topups WHERE state IN ('requested', 'charging') AND $2) AS topups,
                         (SELECT count(*) FROM pg_stat_activity

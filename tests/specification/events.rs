@@ -61,6 +61,10 @@ async fn hears(app: &App, wanted: &[&str]) -> Result<()> {
     });
     all.await.with_context(|| format!("heard of {last:?}"))?;
     app.wait_until_idle().await?;
+    eventually("an empty outbox", async || {
+        Ok((app.rows.count("SELECT count(*) FROM outbox").await? == 0).then_some(()))
+    })
+    .await?;
     let mut last: Vec<String> = heard(app).await?.into_values().collect();
     last.sort();
     assert_eq!(last, wanted);
@@ -164,9 +168,15 @@ async fn a_reversal_is_told_of_once_and_every_wallet_that_it_disables() -> Resul
         .iter()
         .map(|row| row.get(0))
         .collect();
+    // Both of its services were by card.
     assert_eq!(
         told,
-        ["autotopup.disabled", "payment.reversed", "topup.succeeded"]
+        [
+            "autotopup.disabled",
+            "autotopup.disabled",
+            "payment.reversed",
+            "topup.succeeded"
+        ]
     );
     Ok(())
 }
