@@ -19,5 +19,6 @@ pub fn sign_in_link(account: AccountId, login: Uuid, request: Uuid, pages: &str)
         template: Template::SignInLink,
         cause: format!("sign-in-link:{request}"),
         params,
+        event: None,
     }
 }
