@@ -31,6 +31,9 @@ pub(crate) const SPENDING_FROM: u32 = 100_000_001;
 /// Odd and no multiple of 5, so that every account of a power of ten has its turn, in no order that a disk would like.
 const STRIDE: u64 = 2_654_435_761;
 
+/// How often one token may ask leave to send.
+const HOLDS_PER_SECOND: &str = "TOPUP__EDGE__HOLDS_PER_SECOND";
+
 /// The fleets and who watches them.
 #[derive(Debug)]
 pub(crate) struct Bench {
@@ -52,7 +55,7 @@ pub(crate) struct Ground {
     pub(crate) sender: Sender,
     pub(crate) database: Database,
     pub(crate) amqp_url: String,
-    accounts: u32,
+    pub(crate) accounts: u32,
     /// Sends that have to be in the ledger in the end.
     pub(crate) sent: u64,
 }
@@ -127,9 +130,11 @@ impl Ground {
     async fn start(stack: &Stack, name: &str, of_each: usize, accounts: u32) -> Result<Self> {
         let space = stack.space(name).await?;
         // The gateway's limits are those of a live key; what is measured is the fleet.
-        let env: BTreeMap<String, String> = ["CHARGES", "VERIFIES", "OTHERS"]
+        let mut env: BTreeMap<String, String> = ["CHARGES", "VERIFIES", "OTHERS"]
             .map(|calls| (format!("TOPUP__PAYSTACK__{calls}_PER_MINUTE"), "0".to_owned()))
             .into();
+        // So are a token's; how many can be answered, is what is asked.
+        env.insert(HOLDS_PER_SECOND.to_owned(), "1000000".to_owned());
         let options = FleetOptions {
             env,
             counts: WORKERS.map(|worker| (worker, of_each)).into(),

@@ -100,6 +100,11 @@ impl Database {
         self.tidy("ledger, wallets").await
     }
 
+    /// Nothing is left to be written behind what was measured before.
+    pub(crate) async fn settle_down(&self) -> Result<()> {
+        self.tidy("wallets, holds").await
+    }
+
     /// What a database does in its own time is done before anything is measured.
     async fn tidy(&self, tables: &str) -> Result<()> {
         self.client

@@ -83,6 +83,7 @@ pub(crate) const THROUGHPUT: Section = Section {
         per_s("debits_per_s", "debited"),
         per_s("debits_among_bad_per_s", "debited, one message in 21 bad"),
         per_s("debits_hot_account_per_s", "debited, all on one account"),
+        per_s("debits_beside_holds_per_s", "debited, leave to send asked for"),
         per_s("debits_1m_accounts_per_s", "debited, {many} accounts"),
         per_s("debits_20m_ledger_per_s", "debited, {rows} rows in the ledger"),
         per_s("debits_2_processes_per_s", "debited by 2 processes"),
@@ -94,7 +95,7 @@ pub(crate) const THROUGHPUT: Section = Section {
 };
 
 /// The whole table.
-pub(crate) const SECTIONS: [Section; 9] = [
+pub(crate) const SECTIONS: [Section; 11] = [
     THROUGHPUT,
     Section {
         title: "The same as ratios",
@@ -205,6 +206,35 @@ pub(crate) const SECTIONS: [Section; 9] = [
         ],
     },
     Section {
+        title: "Leave to send over HTTP, kept connections: one batch, one answer",
+        rows: &[
+            ms("hold_latency_p50_ms", "100 a second, nothing else: median"),
+            ms(
+                "hold_latency_p99_ms",
+                "100 a second, nothing else: 99th percentile",
+            ),
+            ms("hold_latency_max_ms", "100 a second, nothing else: worst"),
+            ms("hold_latency_steady_p50_ms", "{holds} a second: median"),
+            ms("hold_latency_steady_p99_ms", "{holds} a second: 99th percentile"),
+            ms("hold_latency_steady_max_ms", "{holds} a second: worst"),
+            per_s("holds_steady_per_s", "{holds} a second: answered"),
+            per_s("holds_per_s", "as fast as they are answered, 64 connections"),
+        ],
+    },
+    Section {
+        title: "Debits beside leave to send that is asked for as fast as it is answered",
+        rows: &[
+            per_s("debits_beside_no_holds_per_s", "debited, nobody asks"),
+            per_s("holds_beside_debits_per_s", "answered meanwhile"),
+            ratio(
+                "debits_beside_holds_ratio",
+                "beside it ÷ nobody asks",
+                "debits_beside_holds_per_s",
+                "debits_beside_no_holds_per_s",
+            ),
+        ],
+    },
+    Section {
         title: "How late delayed messages come, after 1 to {delay} s",
         rows: &[
             ms("delay_1k_late_p50_ms", "{delayed0} waiting, median"),
@@ -282,6 +312,9 @@ pub(crate) fn words(text: &str, sizes: &Sizes) -> String {
         delay_max_s,
         topups,
         gateway_ms,
+        hold_asks: _,
+        holds_per_s,
+        hold_s: _,
     } = *sizes;
     let numbers = [
         ("{events}", events),
@@ -296,6 +329,7 @@ pub(crate) fn words(text: &str, sizes: &Sizes) -> String {
         ("{delay}", delay_max_s),
         ("{topups}", topups),
         ("{gateway}", gateway_ms),
+        ("{holds}", holds_per_s),
     ];
     numbers.into_iter().fold(text.to_owned(), |text, (name, number)| {
         text.replace(name, &thousands(&number.to_string()))

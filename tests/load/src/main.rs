@@ -70,6 +70,9 @@ async fn measure(bench: &mut Bench, plan: &Plan, samples: &mut Samples) -> Resul
     if plan.has(Part::Latency) {
         measures::latency::measure(bench, &plan.sizes, samples).await?;
     }
+    if plan.has(Part::Holds) {
+        measures::holds::measure(bench, &plan.sizes, samples).await?;
+    }
     if plan.has(Part::Delays) {
         measures::delays::measure(&bench.few, &plan.sizes, samples).await?;
     }

@@ -3,6 +3,7 @@
 mod bad;
 pub(crate) mod debits;
 pub(crate) mod delays;
+pub(crate) mod holds;
 pub(crate) mod latency;
 pub(crate) mod memory;
 mod naive;
@@ -38,6 +39,9 @@ pub(crate) async fn round(bench: &mut Bench, plan: &Plan, samples: &mut Samples)
     if plan.has(Part::Hot) {
         let drained = debits::measure(&mut bench.few, &bench.watch, 1, events, |_| SPENDING_FROM).await?;
         samples.add("debits_hot_account_per_s", drained.per_s);
+    }
+    if plan.has(Part::Holds) {
+        holds::round(bench, &sizes, samples).await?;
     }
     for (key, ground) in [
         ("debits_1m_accounts_per_s", &mut bench.many),

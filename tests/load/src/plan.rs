@@ -84,6 +84,9 @@ pub(crate) enum Part {
     /// Bad messages among the events
     #[value(name = "l")]
     Bad,
+    /// Leave to send, and the debits beside it
+    #[value(name = "m")]
+    Holds,
 }
 
 /// A run.
@@ -116,6 +119,11 @@ pub(crate) struct Sizes {
     pub(crate) topups: u32,
     /// How long the gateway takes for each.
     pub(crate) gateway_ms: u32,
+    /// Batches that ask leave while nothing else happens.
+    pub(crate) hold_asks: u32,
+    /// Batches a second that ask leave at a steady rate, and for how long.
+    pub(crate) holds_per_s: u32,
+    pub(crate) hold_s: u32,
 }
 
 const FULL: Sizes = Sizes {
@@ -130,6 +138,9 @@ const FULL: Sizes = Sizes {
     delay_max_s: 60,
     topups: 500,
     gateway_ms: 200,
+    hold_asks: 2_000,
+    holds_per_s: 2_000,
+    hold_s: 10,
 };
 const FULL_ROUNDS: u32 = 3;
 
@@ -145,6 +156,9 @@ const QUICK: Sizes = Sizes {
     delay_max_s: 8,
     topups: 50,
     gateway_ms: 200,
+    hold_asks: 200,
+    holds_per_s: 500,
+    hold_s: 2,
 };
 const QUICK_ROUNDS: u32 = 1;
 
