@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
-use topup_tests::{App, AppOptions, Reply, Weather, event, eventually, main_account, sub_account};
+use topup_tests::{App, AppOptions, Reply, Weather, event, eventually, main_account, metric, sub_account};
 
 /// The edge by itself: whoever asks is answered by the database.
 fn edge() -> AppOptions {
@@ -44,6 +44,15 @@ async fn a_wallet_is_told_as_it_stands_and_a_stranger_hears_that_there_is_none()
     holder.get("/nothing").await?.problem(404)?;
     holder.delete("/accounts/1001/wallets").await?.problem(405)?;
     app.platform().await?.get("/accounts/1002/wallets").await?.ok()?;
+
+    // Counted by route and by what it came to, and by nobody's name.
+    let process = app.fleet.worker("edge")?.http_url();
+    let counted = async |labels: &str| metric(&process, &format!("topup_requests_total{{{labels}}}")).await;
+    let one = r#"route="/v1/accounts/{account}/wallets/{service}""#;
+    assert_eq!(counted(&format!(r#"{one},outcome="done""#)).await?, 1.0);
+    assert_eq!(counted(&format!(r#"{one},outcome="refused""#)).await?, 2.0);
+    assert_eq!(counted(r#"route="none",outcome="refused""#).await?, 1.0);
+    assert_eq!(counted(r#"outcome="trouble""#).await?, 0.0);
     app.finish().await
 }
 
