@@ -99,6 +99,8 @@ names! {
         Topup = "topup",
         /// Credits bought by hand.
         Purchase = "purchase",
+        /// The charge with which a card is registered (E3).
+        Registration = "registration",
     }
 }
 
@@ -116,6 +118,15 @@ impl Reference {
     #[must_use]
     pub fn of_purchase(account: AccountId, purchase: Uuid) -> Self {
         Self(format!("{}-{account}-{purchase}", ReferenceKind::Purchase))
+    }
+
+    /// The one reference of a card's registration.
+    #[must_use]
+    pub fn of_registration(account: AccountId, registration: Uuid) -> Self {
+        Self(format!(
+            "{}-{account}-{registration}",
+            ReferenceKind::Registration
+        ))
     }
 
     /// The text.

@@ -130,7 +130,7 @@ fn after_verdict(
         | PaymentStatus::DisputeWon => settle_for_good(inquiry, now, policy),
         PaymentStatus::ActionRequired => match inquiry.kind {
             PaymentKind::Topup => settle_for_good(inquiry, now, policy),
-            PaymentKind::OneClick | PaymentKind::Hosted => {
+            PaymentKind::OneClick | PaymentKind::Hosted | PaymentKind::Registration => {
                 if is_older(inquiry, now, policy.page_max) {
                     AfterInquiry::NotPaidInTime
                 } else {
@@ -180,7 +180,7 @@ fn not_known(inquiry: &Inquiry, now: Timestamp, policy: &InquiryPolicy) -> After
         return again_or_park(inquiry, soon, now, policy);
     }
     match inquiry.kind {
-        PaymentKind::OneClick | PaymentKind::Hosted => AfterInquiry::NeverCharged,
+        PaymentKind::OneClick | PaymentKind::Hosted | PaymentKind::Registration => AfterInquiry::NeverCharged,
         PaymentKind::Topup if is_older(inquiry, now, policy.unknown_max) => AfterInquiry::Park,
         PaymentKind::Topup => AfterInquiry::SubmitAgain,
     }

@@ -98,8 +98,11 @@
 //!
 //! * **E1** A main account: card only. A sub: card or transfer, never both at once.
 //! * **E2** Card is enabled by the account itself and by nobody for it; transfer by the main.
-//! * **E3** Card needs agreement to the terms and a card registered with the gateway, by a small charge that is given
-//!   back. Only that it happened comes here (`agreed`). Transfer needs neither.
+//! * **E3** Card needs agreement to the terms and a card registered on the gateway's page, by a charge of 1.00 or the
+//!   gateway's least ([`registration::charge`]), which buys no credits and is given back unless the platform keeps it.
+//!   E1, E2 and E4 are asked before anything is charged, and again when it was: what they refuse by then is not enabled,
+//!   with the reason, and given back all the same ([`registration::registered`]). A charge that fails disables nothing.
+//!   Transfer needs neither.
 //! * **E4** When enabling and changing: current credits above the threshold, quantity at least the threshold, threshold
 //!   at least 0, quantity above 0. An import checks only the figures among themselves ([`settings::check_import`]).
 //! * **E5** The figures can be changed at any time, card by the account, transfer by the main, without a new card.
@@ -107,9 +110,9 @@
 //!   whole procedure, transfer one step.
 //! * **E7** Disabled while a top-up waits: it is skipped when it wakes ([`wake::wake`]). While a charge is with the
 //!   gateway: its result settles it ([`settle::settle`] does not look at the settings).
-//! * **E8** A new card is registered as in E3; the old one serves until then and is then forgotten. Not decided here:
-//!   cards are kept by the store. That a card is about to run out is told in time ([`cards::is_expiring`],
-//!   [`notices::card_expiring`]).
+//! * **E8** A new card is registered as in E3; the old one serves until then and is then forgotten, here and at the
+//!   gateway, unless a consent to 1-Click needs it. That a card is about to run out is told in time
+//!   ([`cards::is_expiring`], [`notices::card_expiring`]).
 //!
 //! What belongs to whom besides (looking, buying, asking leave, moving credits) is [`access`]'s: the account's own, its
 //! main's, the platform's; nobody hears of an account that is none of these.
@@ -127,14 +130,14 @@
 //!   ([`prices`]).
 //! * **P2** A hosted purchase is paid on the gateway's page, and credited by its verified result alone. Who does not pay
 //!   there in time has not bought anything ([`inquiries::AfterInquiry::NotPaidInTime`]).
-//! * **P3** 1-Click keeps a reusable card by agreement, and forgets it when no consent needs it any more.
+//! * **P3** 1-Click: who agrees to the terms and pays once on the gateway's page has the card kept, if it can be charged
+//!   again ([`cards::keepable`]); from then on it is charged at once ([`one_click::may_charge`]). Withdrawn, the token is
+//!   forgotten, here and at the gateway, when no other consent needs it.
 //! * **P4** A purchase's result follows C6, C8, C10 and C11. A challenge leads the customer to the gateway's page. A success
 //!   is receipted, a failure told by e-mail, and it disables nothing ([`lifecycle::PaymentKind`],
 //!   [`notices::purchase_succeeded`], [`notices::purchase_failed`]). One that the gateway does not know has failed: no card
 //!   is charged long after its customer has left.
 //! * **P5** Consent to 1-Click and consent to auto top-up are two, even for the same card.
-//!
-//! Not decided here yet: consents and what a page asks for (P2, P3, P5).
 //!
 //! # Reversals
 //!
@@ -189,10 +192,12 @@ pub mod message;
 pub mod money;
 mod names;
 pub mod notices;
+pub mod one_click;
 pub mod passwords;
 pub mod prices;
 mod reading;
 pub mod reconcile;
+pub mod registration;
 pub mod retry;
 pub mod sends;
 pub mod settings;

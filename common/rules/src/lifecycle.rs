@@ -102,6 +102,10 @@ names! {
         TakeBack = "take-back",
         /// V1: card auto top-up of all the account's wallets is disabled.
         DisableCards = "disable-cards",
+        /// E3, E8: the card that was paid with is registered, and auto top-up enabled by it, by the rules.
+        RegisterCard = "register-card",
+        /// E3: the charge is given back, where the platform gives it back.
+        GiveBack = "give-back",
     }
 }
 
@@ -114,6 +118,8 @@ names! {
         OneClick = "one-click",
         /// A purchase on the gateway's page.
         Hosted = "hosted",
+        /// A card that is registered on the gateway's page. Its charge buys nothing.
+        Registration = "registration",
     }
 }
 

@@ -58,6 +58,8 @@ pub enum PaidFor {
         /// How.
         method: PurchaseMethod,
     },
+    /// A card that is registered (E3).
+    Registration(Uuid),
 }
 
 impl PaidFor {
@@ -70,6 +72,7 @@ impl PaidFor {
                 PurchaseMethod::OneClick => PaymentKind::OneClick,
                 PurchaseMethod::Hosted => PaymentKind::Hosted,
             },
+            Self::Registration(_) => PaymentKind::Registration,
         }
     }
 }
@@ -85,7 +88,7 @@ pub struct PaymentIntent {
     pub mode: PaymentMode,
     /// Where it stands.
     pub state: PaymentState,
-    /// The credits that it buys.
+    /// The credits that it buys: none with a registration.
     pub quantity: Credits,
     /// What it pays for.
     pub paid_for: PaidFor,
@@ -127,6 +130,12 @@ pub enum Settlement {
         /// After a failure or a verdict of unknown: auto top-up stays as it is, and so does the count of
         /// failures. Otherwise the count starts again from 0.
         late: bool,
+    },
+    /// E3, E8: the charge of a card's registration was captured. It credits nothing.
+    Register {
+        /// Whether the card is registered and auto top-up enabled by it, where the rules still allow
+        /// ([`crate::registration::registered`]). Not where the registration had ended before (C10).
+        enable: bool,
     },
     /// C7: a definite failure. Tell the account holder; a top-up's is counted.
     Fail {
@@ -193,6 +202,9 @@ pub struct TakeBack {
     pub reversal_id: String,
     /// Held by this dispute until now, and no longer.
     pub release: Credits,
+    /// Card auto top-up of all the account's wallets is disabled, and the account holder told. Not so where a
+    /// registration's charge is given back, which bought nothing.
+    pub disable_cards: bool,
 }
 
 /// C11, V1: what does not match the intent.
@@ -280,14 +292,19 @@ pub fn settle(intent: &PaymentIntent, result: &PaymentResult, failures: FailureC
         Step::Never => return Settlement::Nothing(Already::SameState),
     };
     match to {
-        PaymentState::Succeeded | PaymentState::Reversed => Settlement::Credit {
-            quantity: intent.quantity,
-            late: effects.contains(&Effect::CreditLate),
+        PaymentState::Succeeded | PaymentState::Reversed => match kind {
+            PaymentKind::Registration => Settlement::Register {
+                enable: effects.contains(&Effect::RegisterCard),
+            },
+            PaymentKind::Topup | PaymentKind::OneClick | PaymentKind::Hosted => Settlement::Credit {
+                quantity: intent.quantity,
+                late: effects.contains(&Effect::CreditLate),
+            },
         },
         PaymentState::Failed => Settlement::Fail {
             disable: match kind {
                 PaymentKind::Topup => disables(failures.consecutive, failures.to_disable),
-                PaymentKind::OneClick | PaymentKind::Hosted => false,
+                PaymentKind::OneClick | PaymentKind::Hosted | PaymentKind::Registration => false,
             },
             reason: reason(result),
             decline: decline(result),

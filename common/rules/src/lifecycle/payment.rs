@@ -22,7 +22,8 @@ pub const fn payment(kind: PaymentKind, state: PaymentState, event: Event) -> St
         },
         Event::Captured => match state {
             Charging | Pending => go(Succeeded, credit(kind)),
-            Unknown | Parked | Failed => go(Succeeded, credit_late(kind)),
+            Unknown | Parked => go(Succeeded, credit_late(kind)),
+            Failed => go(Succeeded, credit_after_all(kind)),
             Succeeded | Reversed => nothing_new(state),
         },
         Event::Refused => refused(kind, state),
@@ -43,11 +44,11 @@ pub const fn payment(kind: PaymentKind, state: PaymentState, event: Event) -> St
             Charging | Pending | Unknown => go(Parked, &[Effect::AlertOperators]),
             Parked | Succeeded | Failed | Reversed => nothing_new(state),
         },
-        Event::ReversedInPart => of_succeeded(state, go(Succeeded, TAKEN_BACK)),
-        Event::ReversedWhole => of_succeeded(state, go(Reversed, TAKEN_BACK)),
+        Event::ReversedInPart => of_succeeded(state, go(Succeeded, taken_back(kind))),
+        Event::ReversedWhole => of_succeeded(state, go(Reversed, taken_back(kind))),
         Event::CameAndWent => match state {
             Charging | Pending | Unknown | Parked | Failed => go(Reversed, came_and_went(kind)),
-            Succeeded => go(Reversed, TAKEN_BACK),
+            Succeeded => go(Reversed, taken_back(kind)),
             Reversed => nothing_new(state),
         },
         Event::DisputeOpened => of_succeeded(state, go(Succeeded, &[Effect::Hold, Effect::AlertOperators])),
@@ -66,7 +67,7 @@ const fn waiting(kind: PaymentKind, state: PaymentState, step: Step<PaymentState
     match (kind, state) {
         (PaymentKind::Topup, Charging) => step,
         (PaymentKind::Topup, Pending | Unknown | Parked | Succeeded | Failed | Reversed)
-        | (PaymentKind::OneClick | PaymentKind::Hosted, _) => Step::Never,
+        | (PaymentKind::OneClick | PaymentKind::Hosted | PaymentKind::Registration, _) => Step::Never,
     }
 }
 
@@ -82,7 +83,7 @@ const fn refused(kind: PaymentKind, state: PaymentState) -> Step<PaymentState> {
 const fn challenged(kind: PaymentKind, state: PaymentState) -> Step<PaymentState> {
     match kind {
         PaymentKind::Topup => refused(kind, state),
-        PaymentKind::OneClick | PaymentKind::Hosted => match state {
+        PaymentKind::OneClick | PaymentKind::Hosted | PaymentKind::Registration => match state {
             Charging | Unknown => go(Pending, &[Effect::LeadToPage, Effect::AskGateway]),
             Pending | Parked | Succeeded | Failed | Reversed => nothing_new(state),
         },
@@ -93,7 +94,7 @@ const fn challenged(kind: PaymentKind, state: PaymentState) -> Step<PaymentState
 const fn not_known(kind: PaymentKind) -> Step<PaymentState> {
     match kind {
         PaymentKind::Topup => go(Charging, next_try(kind)),
-        PaymentKind::OneClick | PaymentKind::Hosted => go(Failed, refusal(kind)),
+        PaymentKind::OneClick | PaymentKind::Hosted | PaymentKind::Registration => go(Failed, refusal(kind)),
     }
 }
 
@@ -115,14 +116,21 @@ const fn nothing_new(state: PaymentState) -> Step<PaymentState> {
     })
 }
 
-/// V1.
-const TAKEN_BACK: &[Effect] = &[Effect::TakeBack, Effect::DisableCards, Effect::TellReversal];
+/// V1. A registration's charge bought nothing, and it is given back by rule.
+const fn taken_back(kind: PaymentKind) -> &'static [Effect] {
+    match kind {
+        PaymentKind::Topup | PaymentKind::OneClick | PaymentKind::Hosted => {
+            &[Effect::TakeBack, Effect::DisableCards, Effect::TellReversal]
+        }
+        PaymentKind::Registration => &[],
+    }
+}
 
 /// C8, C9: a top-up is woken for it; a purchase is asked about, and ends when the gateway does not know it.
 const fn next_try(kind: PaymentKind) -> &'static [Effect] {
     match kind {
         PaymentKind::Topup => &[Effect::SubmitAgain],
-        PaymentKind::OneClick | PaymentKind::Hosted => &[Effect::AskGateway],
+        PaymentKind::OneClick | PaymentKind::Hosted | PaymentKind::Registration => &[Effect::AskGateway],
     }
 }
 
@@ -131,6 +139,7 @@ const fn credit(kind: PaymentKind) -> &'static [Effect] {
     match kind {
         PaymentKind::Topup => &[Effect::Credit],
         PaymentKind::OneClick | PaymentKind::Hosted => &[Effect::Credit, Effect::TellSuccess],
+        PaymentKind::Registration => REGISTERED,
     }
 }
 
@@ -139,13 +148,25 @@ const fn credit_late(kind: PaymentKind) -> &'static [Effect] {
     match kind {
         PaymentKind::Topup => &[Effect::CreditLate],
         PaymentKind::OneClick | PaymentKind::Hosted => &[Effect::CreditLate, Effect::TellSuccess],
+        PaymentKind::Registration => REGISTERED,
     }
 }
 
-/// C7, P4: a purchase's failure disables nothing.
+/// C10: auto top-up stays as it is, so a registration that had ended is only given back.
+const fn credit_after_all(kind: PaymentKind) -> &'static [Effect] {
+    match kind {
+        PaymentKind::Topup | PaymentKind::OneClick | PaymentKind::Hosted => credit_late(kind),
+        PaymentKind::Registration => &[Effect::GiveBack],
+    }
+}
+
+/// E3.
+const REGISTERED: &[Effect] = &[Effect::RegisterCard, Effect::GiveBack];
+
+/// C7, P4: a purchase's failure disables nothing. A registration's is seen by who waits for it.
 const fn refusal(kind: PaymentKind) -> &'static [Effect] {
     match kind {
-        PaymentKind::Topup => &[],
+        PaymentKind::Topup | PaymentKind::Registration => &[],
         PaymentKind::OneClick | PaymentKind::Hosted => &[Effect::TellFailure],
     }
 }
@@ -166,5 +187,6 @@ const fn came_and_went(kind: PaymentKind) -> &'static [Effect] {
             Effect::DisableCards,
             Effect::TellReversal,
         ],
+        PaymentKind::Registration => &[],
     }
 }

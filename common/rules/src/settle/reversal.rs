@@ -4,7 +4,7 @@ use super::{
     Already, Misfit, PaymentIntent, ReversalRow, ReversalState, Settlement, TakeBack, WHOLE_REVERSAL_ID,
 };
 use crate::credits::Credits;
-use crate::lifecycle::{self, Event, Step};
+use crate::lifecycle::{self, Effect, Event, Step};
 use crate::message::PaymentResult;
 use crate::money::Money;
 use crate::topup::PaymentState;
@@ -82,6 +82,7 @@ fn all_of_it(intent: &PaymentIntent) -> Settlement {
     }
     let take = take_back(
         intent,
+        event,
         left_minor(intent),
         WHOLE_REVERSAL_ID.to_owned(),
         Credits::ZERO,
@@ -122,7 +123,8 @@ fn one_of_several(
         (None, _) => match amount_minor {
             Some(amount_minor) if amount_minor > 0 && amount_minor <= left_minor => {
                 let release = dispute.map_or(Credits::ZERO, |row| row.held);
-                Settlement::TakeBack(take_back(intent, amount_minor, reversal_id.to_owned(), release))
+                let reversal_id = reversal_id.to_owned();
+                Settlement::TakeBack(take_back(intent, event, amount_minor, reversal_id, release))
             }
             Some(_) | None => misfit(intent, result),
         },
@@ -158,8 +160,19 @@ const fn release(row: ReversalRow, reversal_id: String) -> Settlement {
     }
 }
 
-fn take_back(intent: &PaymentIntent, amount_minor: i64, reversal_id: String, release: Credits) -> TakeBack {
+fn take_back(
+    intent: &PaymentIntent,
+    event: Event,
+    amount_minor: i64,
+    reversal_id: String,
+    release: Credits,
+) -> TakeBack {
+    let disable_cards = match lifecycle::payment(intent.paid_for.kind(), intent.state, event) {
+        Step::Go { effects, .. } => effects.contains(&Effect::DisableCards),
+        Step::Nothing(_) | Step::Later(_) | Step::Never => false,
+    };
     TakeBack {
+        disable_cards,
         amount_minor,
         credits: credits_for(intent, amount_minor),
         whole: amount_minor >= left_minor(intent),

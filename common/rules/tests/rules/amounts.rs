@@ -110,6 +110,11 @@ fn a_reference_bears_its_kind_account_and_id() {
         bought.parts(),
         Some((ReferenceKind::Purchase, AccountId::new(1001).unwrap(), id))
     );
+    let registration = Reference::of_registration(AccountId::new(1001).unwrap(), id);
+    assert_eq!(
+        registration.parts(),
+        Some((ReferenceKind::Registration, AccountId::new(1001).unwrap(), id))
+    );
     for foreign in [
         "buy-1001-x",
         "topup-0-00000000-0000-0000-0000-000000000007",

@@ -74,7 +74,11 @@ const OPEN: [PaymentState; 3] = [
     PaymentState::Unknown,
 ];
 
-const BOUGHT: [PaymentKind; 2] = [PaymentKind::OneClick, PaymentKind::Hosted];
+const BOUGHT: [PaymentKind; 3] = [
+    PaymentKind::OneClick,
+    PaymentKind::Hosted,
+    PaymentKind::Registration,
+];
 
 #[test]
 fn c8_the_first_question_comes_ten_seconds_after_the_call() {

@@ -102,6 +102,40 @@ const PURCHASE_EFFECTS: &[(&str, &[Effect])] = &[
     ("released", &[Effect::ReleaseHold]),
 ];
 
+/// A card that is registered: nothing is bought, so nothing is taken back.
+const PAYMENT_OF_REGISTRATION: &str = "
+                 charging         pending          unknown          parked           succeeded          failed           reversed
+wait             -                -                -                -                -                  -                -
+charge           -                -                -                -                -                  -                -
+move             -                -                -                -                -                  -                -
+cannot-charge    -                -                -                -                -                  -                -
+not-wanted       -                -                -                -                -                  -                -
+our-trouble      charging:ask     =                =                =                =                  =                =
+captured         succeeded:card   succeeded:card   succeeded:card   succeeded:card   =                  succeeded:back   =
+refused          failed           failed           failed           failed           =                  =                =
+challenged       pending:page     =                pending:page     =                =                  =                =
+processing       pending:ask      =                pending:ask      =                =                  =                =
+no-verdict       unknown:ask      =                =                =                =                  =                =
+not-known        failed           failed           failed           =                =                  =                =
+out-of-time      parked:alert     parked:alert     parked:alert     =                =                  =                =
+reversed-in-part later            later            later            later            succeeded          later            =
+reversed-whole   later            later            later            later            reversed           later            =
+came-and-went    reversed         reversed         reversed         reversed         reversed           reversed         =
+dispute-opened   later            later            later            later            succeeded:held     later            =
+dispute-won      later            later            later            later            succeeded:released later            reversed:released
+";
+
+const REGISTRATION_EFFECTS: &[(&str, &[Effect])] = &[
+    ("", &[]),
+    ("card", &[Effect::RegisterCard, Effect::GiveBack]),
+    ("back", &[Effect::GiveBack]),
+    ("ask", &[Effect::AskGateway]),
+    ("page", &[Effect::LeadToPage, Effect::AskGateway]),
+    ("alert", &[Effect::AlertOperators]),
+    ("held", &[Effect::Hold, Effect::AlertOperators]),
+    ("released", &[Effect::ReleaseHold]),
+];
+
 const TOPUP: &str = "
                  requested       scheduled       charging       pending        unknown           parked            succeeded failed         skipped        reversed
 wait             scheduled       scheduled       -              -              -                 -                 -         -              -              -
@@ -228,6 +262,16 @@ fn p4_v1_every_event_in_every_state_of_a_purchases_payment() {
             |state, event| payment(kind, state, event),
         );
     }
+}
+
+#[test]
+fn e3_v1_every_event_in_every_state_of_a_registrations_payment() {
+    check(
+        PAYMENT_OF_REGISTRATION,
+        REGISTRATION_EFFECTS,
+        PaymentState::ALL,
+        |state, event| payment(PaymentKind::Registration, state, event),
+    );
 }
 
 #[test]

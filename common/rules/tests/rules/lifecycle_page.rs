@@ -263,6 +263,7 @@ const PAYMENT_GIVEN_BACK: Picture = Picture {
 fn page() -> String {
     let of_topup = Half::of_payment(PaymentKind::Topup);
     let of_purchase = Half::of_payment(PaymentKind::OneClick);
+    let of_registration = Half::of_payment(PaymentKind::Registration);
     let topup = Half::of_topup();
     format!(
         "# The life of a top-up and of a payment\n\n\
@@ -278,7 +279,9 @@ fn page() -> String {
          What is taken back (V1), of a purchase's payment alike:\n\n{payment_given_back}\n\
          {payment_matrix}\n{payment_effects}\n\
          ## A purchase's payment\n\nWith a saved card and on the gateway's page alike (P4):\n\n\
-         {purchase}\n{purchase_matrix}\n{purchase_effects}",
+         {purchase}\n{purchase_matrix}\n{purchase_effects}\n\
+         ## A registration's payment\n\nIt goes where a purchase's goes, and buys nothing (E3):\n\n\
+         {registration_matrix}\n{registration_effects}",
         waking = topup.picture(&WAKING),
         charged = topup.picture(&CHARGED),
         given_back = topup.picture(&GIVEN_BACK),
@@ -291,6 +294,8 @@ fn page() -> String {
         purchase = of_purchase.picture(&PAYMENT),
         purchase_matrix = of_purchase.matrix(),
         purchase_effects = of_purchase.effects(),
+        registration_matrix = of_registration.matrix(),
+        registration_effects = of_registration.effects(),
     )
 }
 

@@ -36,11 +36,15 @@ mod messages_at_random;
 mod notices;
 mod passwords;
 #[cfg(test)]
+mod one_click;
+#[cfg(test)]
 mod prices;
 #[cfg(test)]
 mod reconcile;
 #[cfg(test)]
 mod refused_messages;
+#[cfg(test)]
+mod registration;
 #[cfg(test)]
 mod retry;
 #[cfg(test)]

@@ -188,6 +188,7 @@ fn every_name_is_read_as_it_is_written() {
     use topup_rules::lifecycle::{Effect, Event, PaymentKind};
     use topup_rules::lines::CallClass;
     use topup_rules::reconcile::Difference;
+    use topup_rules::registration::RegistrationOutcome;
     use topup_rules::settle::{PurchaseMethod, ReversalState};
     use topup_rules::topup::{PaymentState, TopupState};
     check!(
@@ -204,6 +205,7 @@ fn every_name_is_read_as_it_is_written() {
         PaymentStatus,
         PurchaseMethod,
         ReferenceKind,
+        RegistrationOutcome,
         ResultSource,
         ReversalState,
         Service,

@@ -49,6 +49,7 @@ fn taken(amount_minor: i64, credits_: &str, whole: bool, id: &str, release: &str
         whole,
         reversal_id: id.to_owned(),
         release: credits(release),
+        disable_cards: true,
     }
 }
 

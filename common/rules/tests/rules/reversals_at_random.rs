@@ -81,7 +81,8 @@ impl Books {
             | Settlement::Fail { .. }
             | Settlement::StillOpen { .. }
             | Settlement::CameAndWent { .. }
-            | Settlement::Later(_) => panic!("a captured payment is not {settlement:?}"),
+            | Settlement::Later(_)
+            | Settlement::Register { .. } => panic!("a captured payment is not {settlement:?}"),
         }
         settlement
     }

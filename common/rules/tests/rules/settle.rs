@@ -38,6 +38,15 @@ fn bought(method: PurchaseMethod, state: PaymentState) -> PaymentIntent {
     }
 }
 
+/// A card's registration, for as much.
+fn registration(state: PaymentState) -> PaymentIntent {
+    PaymentIntent {
+        quantity: Credits::ZERO,
+        paid_for: PaidFor::Registration(PURCHASE),
+        ..intent(state)
+    }
+}
+
 pub(crate) fn result(status: PaymentStatus) -> PaymentResult {
     PaymentResult {
         reference: Reference::of_topup(account_id(1001), TOPUP),
@@ -156,6 +165,65 @@ fn p4_every_verdict_in_every_state_of_a_purchase() {
     }
 }
 
+/// The same for a card that is registered: it credits nothing, and what comes too late enables nothing.
+#[test]
+fn e3_every_verdict_in_every_state_of_a_registration() {
+    use PaymentState as At;
+    let registered = |enable| Settlement::Register { enable };
+    let fail_ = || fail(false, DeclineClass::AnotherDay);
+    let page = || open(At::Pending, true);
+    let pending = || open(At::Pending, false);
+    let unknown = || open(At::Unknown, false);
+    let same = || Settlement::Nothing(Already::SameState);
+    let done = || Settlement::Nothing(Already::Succeeded);
+    let failed = || Settlement::Nothing(Already::Failed);
+    let gone = || Settlement::Nothing(Already::Reversed);
+
+    //                  success           failed   action-required  pending    unknown
+    let table = [
+        (
+            At::Charging,
+            [registered(true), fail_(), page(), pending(), unknown()],
+        ),
+        (At::Pending, [registered(true), fail_(), same(), same(), same()]),
+        (
+            At::Unknown,
+            [registered(true), fail_(), page(), pending(), same()],
+        ),
+        (At::Parked, [registered(true), fail_(), same(), same(), same()]),
+        (At::Succeeded, [done(), done(), done(), done(), done()]),
+        (
+            At::Failed,
+            [registered(false), failed(), failed(), failed(), failed()],
+        ),
+        (At::Reversed, [gone(), gone(), gone(), gone(), gone()]),
+    ];
+    for (state, row) in table {
+        for (status, expected) in STATUSES.into_iter().zip(row) {
+            let settlement = settle(&registration(state), &result(status), FIRST_FAILURE);
+            assert_eq!(settlement, expected, "{state}, {status}");
+        }
+    }
+}
+
+#[test]
+fn e3_v1_a_registration_that_is_given_back_takes_no_credits_and_disables_nothing() {
+    for reversal_id in [None, Some("refund-1".to_owned())] {
+        let given_back = PaymentResult {
+            reversal_id,
+            ..result(PaymentStatus::Reversed)
+        };
+        let settlement = settle(&registration(PaymentState::Succeeded), &given_back, FIRST_FAILURE);
+        let Settlement::TakeBack(taken) = settlement else {
+            panic!("{settlement:?}");
+        };
+        assert_eq!(
+            (taken.credits, taken.disable_cards, taken.whole),
+            (Credits::ZERO, false, true)
+        );
+    }
+}
+
 #[test]
 fn p4_a_payment_is_decided_on_by_what_it_is_for() {
     let kind = |paid_for: PaidFor| paid_for.kind();
@@ -163,6 +231,7 @@ fn p4_a_payment_is_decided_on_by_what_it_is_for() {
     assert_eq!(kind(PaidFor::Topup(TOPUP)), PaymentKind::Topup);
     assert_eq!(kind(purchase(PurchaseMethod::OneClick)), PaymentKind::OneClick);
     assert_eq!(kind(purchase(PurchaseMethod::Hosted)), PaymentKind::Hosted);
+    assert_eq!(kind(PaidFor::Registration(PURCHASE)), PaymentKind::Registration);
 }
 
 #[test]

@@ -1,0 +1,102 @@
+//! E3, E8: registering a card for auto top-up, by a small charge on the gateway's page.
+//!
+//! What is asked for is checked before anything is charged, by the same rules as when it is enabled
+//! ([`crate::settings::enable_card`]); what was true then need not be true when the money has come, so it is asked again.
+//!
+//! Left out: the charge itself, which is settled like every payment (`settle`), and giving it back.
+
+use crate::account::{Account, AutoTopupSettings, Wallet};
+use crate::cards::{CardUnfit, SeenCard};
+use crate::credits::Credits;
+use crate::money::{Currency, Money};
+use crate::names::names;
+use crate::settings::{Actor, SettingsRefusal, enable_card};
+
+/// 1.00 in minor units: every currency that the gateways take has two decimals.
+const CHARGE_MINOR: i64 = 100;
+
+/// Why a registration whose charge came too late enables nothing (C10).
+pub const ENDED_BEFORE: &str =
+    "the payment came after the registration had ended; please register the card again";
+
+/// Why a registration whose charge went back before it was seen to come enables nothing.
+pub const GIVEN_BACK_BEFORE: &str = "the payment was given back; please register the card again";
+
+names! {
+    /// How a registration ended.
+    pub enum RegistrationOutcome: "outcome of a registration" {
+        /// The card is registered, and auto top-up enabled.
+        Enabled = "enabled",
+        /// It was paid, but nothing is enabled, for a reason.
+        NotEnabled = "not-enabled",
+        /// It was not paid.
+        Failed = "failed",
+    }
+}
+
+/// What a paid registration comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Registered {
+    /// Auto top-up is enabled with these settings and this card.
+    Enable {
+        /// The settings.
+        settings: AutoTopupSettings,
+        /// The card that is saved.
+        card: SeenCard,
+    },
+    /// Nothing is enabled and no card is saved; whatever was enabled before stays.
+    NotEnabled {
+        /// Why, for the account holder.
+        reason: String,
+    },
+}
+
+/// E3: 1.00 in the account's currency, or the gateway's least charge where that is more.
+#[must_use]
+pub const fn charge(currency: Currency, gateway_min_minor: i64) -> Money {
+    let amount_minor = if gateway_min_minor > CHARGE_MINOR {
+        gateway_min_minor
+    } else {
+        CHARGE_MINOR
+    };
+    Money::new(amount_minor, currency)
+}
+
+/// E1, E3, E4: whether a registration may begin: all that can be known before anything is charged.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn may_begin(
+    account: &Account,
+    wallet: &Wallet,
+    actor: Actor,
+    threshold: Credits,
+    quantity: Credits,
+) -> Result<AutoTopupSettings, SettingsRefusal> {
+    enable_card(account, wallet, actor, true, threshold, quantity)
+}
+
+/// E1–E4, E8: what becomes of a registration whose charge was captured. Only the account itself begins one (E2).
+#[must_use]
+pub fn registered(
+    account: &Account,
+    wallet: &Wallet,
+    threshold: Credits,
+    quantity: Credits,
+    card: Result<SeenCard, CardUnfit>,
+) -> Registered {
+    let card = match card {
+        Ok(card) => card,
+        Err(unfit) => {
+            return Registered::NotEnabled {
+                reason: unfit.to_string(),
+            };
+        }
+    };
+    match may_begin(account, wallet, Actor::Itself, threshold, quantity) {
+        Ok(settings) => Registered::Enable { settings, card },
+        Err(refusal) => Registered::NotEnabled {
+            reason: refusal.to_string(),
+        },
+    }
+}

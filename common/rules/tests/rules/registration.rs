@@ -1,0 +1,93 @@
+//! E3, E8.
+
+use crate::given::{by, currency, disabled, main_account, sub_account, wallet, whole, zar};
+use topup_rules::account::{AutoTopup, Method, Wallet};
+use topup_rules::cards::{CardUnfit, SeenCard};
+use topup_rules::money::Money;
+use topup_rules::registration::{Registered, charge, may_begin, registered};
+use topup_rules::settings::{Actor, SettingsRefusal};
+
+fn card() -> SeenCard {
+    SeenCard {
+        authorization_code: Some("AUTH_x".to_owned()),
+        reusable: Some(true),
+        ..SeenCard::default()
+    }
+}
+
+fn with(auto_topup: AutoTopup) -> Wallet {
+    Wallet {
+        auto_topup,
+        ..wallet(150)
+    }
+}
+
+#[test]
+fn e3_a_registration_charges_one_or_the_gateways_least() {
+    assert_eq!(charge(currency("ZAR"), 100), zar(100));
+    assert_eq!(charge(currency("GHS"), 10), Money::new(100, currency("GHS")));
+    assert_eq!(charge(currency("KES"), 300), Money::new(300, currency("KES")));
+    assert_eq!(charge(currency("NGN"), 5_000), Money::new(5_000, currency("NGN")));
+}
+
+#[test]
+fn e2_e4_what_the_rules_refuse_is_refused_before_anything_is_charged() {
+    let asked = |wallet: &Wallet, actor, threshold, quantity| {
+        may_begin(&sub_account(), wallet, actor, whole(threshold), whole(quantity))
+    };
+    let fresh = with(AutoTopup::Off);
+    assert_eq!(asked(&fresh, Actor::Itself, 100, 500), Ok(by(Method::Card)));
+    assert_eq!(
+        asked(&fresh, Actor::ItsMain, 100, 500),
+        Err(SettingsRefusal::CardEnabledByItself)
+    );
+    assert_eq!(
+        asked(&fresh, Actor::Itself, 100, 99),
+        Err(SettingsRefusal::QuantityBelowThreshold)
+    );
+    assert!(matches!(
+        asked(&fresh, Actor::Itself, 150, 500),
+        Err(SettingsRefusal::CreditsNotAboveThreshold { .. })
+    ));
+    let by_transfer = with(AutoTopup::Enabled(by(Method::Transfer)));
+    assert!(matches!(
+        asked(&by_transfer, Actor::Itself, 100, 500),
+        Err(SettingsRefusal::OtherMethodEnabled { .. })
+    ));
+}
+
+#[test]
+fn e3_e8_a_registered_card_enables_and_what_is_refused_meanwhile_says_why() {
+    let check = |wallet: &Wallet, card, expected: Option<&str>| match (
+        registered(&main_account(), wallet, whole(100), whole(500), card),
+        expected,
+    ) {
+        (Registered::Enable { settings, .. }, None) => assert_eq!(settings, by(Method::Card)),
+        (Registered::NotEnabled { reason }, Some(words)) => assert!(reason.contains(words), "{reason}"),
+        (other, _) => panic!("{other:?}"),
+    };
+    check(&with(AutoTopup::Off), Ok(card()), None);
+    // Enabled again, and with another card.
+    check(&with(disabled(Method::Card)), Ok(card()), None);
+    check(&with(AutoTopup::Enabled(by(Method::Card))), Ok(card()), None);
+    // Sent while the card holder was at the gateway's page.
+    let sent = Wallet {
+        balance: whole(90),
+        ..with(AutoTopup::Off)
+    };
+    check(
+        &sent,
+        Ok(card()),
+        Some("E4: current credits (90) must exceed the threshold (100)"),
+    );
+    check(
+        &with(AutoTopup::Off),
+        Err(CardUnfit::NotReusable),
+        Some("can't be saved"),
+    );
+    check(
+        &with(AutoTopup::Off),
+        Err(CardUnfit::NoCard),
+        Some("not made with a card"),
+    );
+}
