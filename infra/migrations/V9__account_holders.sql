@@ -108,6 +108,7 @@ CREATE TABLE card_registrations (
     ended_at        timestamptz,
     refund_due_at   timestamptz,          -- when the charge is to be given back, or asked for again; null: not to be
     refund_tries    integer     NOT NULL DEFAULT 0,
+    refund_asked_at timestamptz,          -- asked for, and the answer is not known: looked up from now on, not asked for again
     refund_id       text,                 -- the gateway's, once it has taken it on
     CONSTRAINT card_registrations_pk PRIMARY KEY (account_id, registration_id),
     CONSTRAINT card_registrations_of_wallet FOREIGN KEY (account_id, service) REFERENCES wallets,
@@ -117,13 +118,15 @@ CREATE INDEX card_registrations_to_refund ON card_registrations (refund_due_at) 
 
 ALTER TABLE payments
     DROP CONSTRAINT payments_kind_known,
-    ADD CONSTRAINT payments_kind_known CHECK (kind IN ('topup', 'purchase', 'registration')),
+    ADD CONSTRAINT payments_kind_known CHECK (kind IN ('topup', 'purchase', 'registration')) NOT VALID,
     ADD COLUMN registration_id uuid,
-    ADD CONSTRAINT payments_of_registration FOREIGN KEY (account_id, registration_id) REFERENCES card_registrations,
+    ADD CONSTRAINT payments_of_registration FOREIGN KEY (account_id, registration_id) REFERENCES card_registrations NOT VALID,
     DROP CONSTRAINT payments_pay_for_one_thing,
     ADD CONSTRAINT payments_pay_for_one_thing CHECK (
         (kind = 'topup') = (topup_id IS NOT NULL) AND (kind = 'purchase') = (purchase_id IS NOT NULL)
-        AND (kind = 'registration') = (registration_id IS NOT NULL));
+        AND (kind = 'registration') = (registration_id IS NOT NULL)) NOT VALID;
+-- Somebody waits for an open payment, so that it is asked about sooner: when that was last done.
+ALTER TABLE payments ADD COLUMN hastened_at timestamptz;
 CREATE INDEX payments_by_registration ON payments (account_id, registration_id) WHERE registration_id IS NOT NULL;
 
 -- A registration buys no credits: it is nothing of what payments bought.
@@ -154,7 +157,7 @@ CREATE UNIQUE INDEX one_click_consents_standing ON one_click_consents (account_i
     WHERE card_id IS NOT NULL AND withdrawn_at IS NULL;
 ALTER TABLE purchases
     ADD COLUMN consent_id uuid, -- agreed with this purchase: its card is saved
-    ADD CONSTRAINT purchases_with_consent FOREIGN KEY (account_id, consent_id) REFERENCES one_click_consents;
+    ADD CONSTRAINT purchases_with_consent FOREIGN KEY (account_id, consent_id) REFERENCES one_click_consents NOT VALID;
 
 -- A token that no consent uses any more is forgotten in `cards` at once, and stays here until the gateway has forgotten it.
 CREATE TABLE tokens_to_deactivate (

@@ -66,6 +66,7 @@ pub const fn settlement_policy() -> SettlementPolicy {
             unknown_max: SignedDuration::from_hours(24),
             page_max: SignedDuration::from_hours(24),
         },
+        refund_registration: true,
     }
 }
 

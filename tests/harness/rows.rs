@@ -53,6 +53,19 @@ pub struct NoticeRow {
 }
 
 impl Rows {
+    /// As if an account had agreed to 1-Click, and paid once with the card that it has; once.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn agree_to_one_click(&self, account: i64) -> Result<()> {
+        let sql = "INSERT INTO one_click_consents (account_id, consent_id, terms_version, address, card_id)
+                   SELECT account_id, gen_random_uuid(), '1', '127.0.0.1', card_id FROM cards
+                    WHERE account_id = $1 LIMIT 1
+                       ON CONFLICT DO NOTHING";
+        self.client.execute(sql, &[&account]).await?;
+        Ok(())
+    }
+
     /// Connects.
     ///
     /// # Errors

@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
 use reqwest::redirect::Policy;
 use secrecy::SecretString;
-use serde_json::json;
 use topup_gateways::payment::{ChargeRequest, Charged, InitializeRequest, Initialized, PaymentGateway};
 use topup_rules::credits::Credits;
 use topup_rules::ids::{Reference, Service};
@@ -16,7 +15,7 @@ use topup_rules::retry::RetryPolicy;
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
 use topup_store::{
-    Answer, Begun, ChargeIntent, GatewayCall, LineEnd, NewPurchase, OutboxMessage, PageIntent, Store,
+    Answer, Begun, Billing, ChargeIntent, GatewayCall, LineEnd, NewPurchase, OutboxMessage, PageIntent, Store,
 };
 use uuid::Uuid;
 
@@ -78,16 +77,8 @@ impl Shop {
     /// # Errors
     /// It was refused, or could not be written down.
     pub async fn one_click(&self) -> Result<Reference> {
-        let card = self
-            .app
-            .rows
-            .client()
-            .query_one(
-                "SELECT card_id FROM cards WHERE account_id = $1",
-                &[&Self::ACCOUNT],
-            )
-            .await?;
-        let new = Self::new_purchase(PurchaseMethod::OneClick, Some(card.try_get(0)?));
+        self.app.rows.agree_to_one_click(Self::ACCOUNT).await?;
+        let new = Self::new_purchase(PurchaseMethod::OneClick);
         let Begun::Charge(intent) = self.store.begin_purchase(&new).await? else {
             bail!("nothing to charge")
         };
@@ -139,7 +130,7 @@ impl Shop {
     /// # Errors
     /// There is no page.
     pub async fn hosted(&self) -> Result<(PageIntent, String)> {
-        let new = Self::new_purchase(PurchaseMethod::Hosted, None);
+        let new = Self::new_purchase(PurchaseMethod::Hosted);
         let Begun::Page(intent) = self.store.begin_purchase(&new).await? else {
             bail!("no page to ask for")
         };
@@ -267,16 +258,20 @@ impl Shop {
 
     /// 500 credits for the SMS wallet, with what an invoice needs.
     #[must_use]
-    pub fn new_purchase(method: PurchaseMethod, card_id: Option<Uuid>) -> NewPurchase {
+    pub fn new_purchase(method: PurchaseMethod) -> NewPurchase {
         NewPurchase {
             id: Uuid::now_v7(),
             account: account_id(Self::ACCOUNT),
             service: Service::Sms,
             quantity: Credits::from_milli(500_000),
             method,
-            card_id,
+            agreement: None,
             email: None,
-            billing: Some(json!({"name": "Protea Books", "tax_number": "4001234567"})),
+            billing: Some(Billing {
+                name: "Protea Books".to_owned(),
+                address: "1 Long Street\nCape Town".to_owned(),
+                tax_number: Some("4001234567".to_owned()),
+            }),
             gateway: "paystack",
             mode: PaymentMode::Test,
             traceparent: None,

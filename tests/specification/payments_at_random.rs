@@ -29,7 +29,7 @@ async fn charging(library: &Library) -> Result<Vec<ChargeIntent>> {
         .context("no top-up")?;
     let mut intents = vec![library.charges(sms_wallet(ACCOUNT), topup).await?];
     let rows = library.rows().await?;
-    let card = rows.client().query_one("SELECT card_id FROM cards", &[]).await?;
+    rows.agree_to_one_click(ACCOUNT).await?;
     for number in 0..PURCHASES {
         let new = NewPurchase {
             id: Uuid::now_v7(),
@@ -37,7 +37,7 @@ async fn charging(library: &Library) -> Result<Vec<ChargeIntent>> {
             service: Service::Sms,
             quantity: Credits::from_milli(123_457 + 1_000 * i64::try_from(number)?),
             method: PurchaseMethod::OneClick,
-            card_id: Some(card.try_get(0)?),
+            agreement: None,
             email: None,
             billing: None,
             gateway: "paystack",
@@ -150,6 +150,7 @@ async fn run(seed: u64) -> Result<()> {
                 Settled::Misfit(misfit) => bail!("{result:?}: {misfit}"),
                 Settled::Missing => bail!("{result:?} is of no payment"),
                 Settled::Credited { .. }
+                | Settled::Registered { .. }
                 | Settled::Failed { .. }
                 | Settled::StillOpen(_)
                 | Settled::Reversed { .. }

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use serde_json::json;
 use topup_rules::credits::Credits;
 use topup_rules::ids::Service;
+use topup_rules::one_click::OneClickRefusal;
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
 use topup_store::{Begun, GatewayCall, NewPurchase, PurchaseRefusal};
 use topup_tests::{Library, Shop, account_id, credits, event, main_account, raw};
-use uuid::Uuid;
 
 const ACCOUNT: i64 = Shop::ACCOUNT;
 const PRICE_MINOR: i64 = Shop::PRICE_MINOR;
@@ -139,8 +139,8 @@ async fn a_hosted_purchase_is_credited_by_its_verified_result_and_the_page_decli
     let (declined, other_page) = shop.hosted().await?;
     for intent in [&paid, &declined] {
         let again = NewPurchase {
-            id: intent.purchase,
-            ..Shop::new_purchase(PurchaseMethod::Hosted, None)
+            id: intent.id,
+            ..Shop::new_purchase(PurchaseMethod::Hosted)
         };
         let (state, checkout_url) = shop.begun_before(&again).await?;
         assert_eq!(state, PaymentState::Pending);
@@ -161,7 +161,7 @@ async fn a_hosted_purchase_is_credited_by_its_verified_result_and_the_page_decli
 #[tokio::test]
 async fn a_purchase_without_a_page_to_pay_on_fails_at_once() -> Result<()> {
     let shop = Shop::open("AUTH_ok").await?;
-    let new = Shop::new_purchase(PurchaseMethod::Hosted, None);
+    let new = Shop::new_purchase(PurchaseMethod::Hosted);
     let Begun::Page(intent) = shop.store.begin_purchase(&new).await? else {
         bail!("no page to ask for")
     };
@@ -184,7 +184,7 @@ async fn a_purchase_without_a_page_to_pay_on_fails_at_once() -> Result<()> {
 }
 
 /// A database of its own with prices, and a wallet with a card.
-async fn library() -> Result<(Library, Uuid)> {
+async fn library() -> Result<Library> {
     let library = Library::with(&[
         main_account(ACCOUNT).credits(150).card("AUTH_ok").whatsapp(),
         main_account(1002).email(None),
@@ -192,14 +192,14 @@ async fn library() -> Result<(Library, Uuid)> {
     .await?;
     library.list_prices().await?;
     let rows = library.rows().await?;
-    let card = rows.client().query_one("SELECT card_id FROM cards", &[]).await?;
-    Ok((library, card.try_get(0)?))
+    rows.agree_to_one_click(ACCOUNT).await?;
+    Ok(library)
 }
 
 #[tokio::test]
 async fn a_purchase_that_is_asked_for_twenty_times_at_once_is_begun_once() -> Result<()> {
-    let (library, card) = library().await?;
-    let new = Shop::new_purchase(PurchaseMethod::OneClick, Some(card));
+    let library = library().await?;
+    let new = Shop::new_purchase(PurchaseMethod::OneClick);
     let begun = try_join_all((0..20).map(|_| library.store.begin_purchase(&new))).await?;
     let mut charges = 0;
     for it in begun {
@@ -244,8 +244,8 @@ async fn a_purchase_that_is_asked_for_twenty_times_at_once_is_begun_once() -> Re
 
 #[tokio::test]
 async fn what_can_t_be_bought_like_that_is_refused_with_the_reason_and_leaves_no_trace() -> Result<()> {
-    let (library, card) = library().await?;
-    let good = Shop::new_purchase(PurchaseMethod::OneClick, Some(card));
+    let library = library().await?;
+    let good = Shop::new_purchase(PurchaseMethod::OneClick);
     let too_much = Credits::from_milli(Credits::WALLET_MAX.milli() + 1);
     for quantity in [Credits::ZERO, credits("-1")?, too_much] {
         let new = NewPurchase {
@@ -258,24 +258,26 @@ async fn what_can_t_be_bought_like_that_is_refused_with_the_reason_and_leaves_no
             "{quantity}: {refusal:?}"
         );
     }
-    let foreign_card = NewPurchase {
+    let not_agreed = NewPurchase {
         account: account_id(1002),
-        ..good.clone()
-    };
-    let no_card = NewPurchase {
-        card_id: None,
         ..good.clone()
     };
     let other_gateway = NewPurchase {
         gateway: "another",
         ..good.clone()
     };
-    for new in [&foreign_card, &no_card, &other_gateway] {
-        assert_eq!(refused(&library, new).await?, Some(PurchaseRefusal::NoCard));
+    for (new, why) in [
+        (&not_agreed, OneClickRefusal::NotAgreed),
+        (&other_gateway, OneClickRefusal::NoCard),
+    ] {
+        assert_eq!(
+            refused(&library, new).await?,
+            Some(PurchaseRefusal::OneClick(why))
+        );
     }
     let no_email = NewPurchase {
         method: PurchaseMethod::Hosted,
-        ..foreign_card.clone()
+        ..not_agreed.clone()
     };
     assert_eq!(
         refused(&library, &no_email).await?,

@@ -22,23 +22,14 @@ async fn shop() -> Result<Library> {
 
 /// Begins to buy 500 credits.
 async fn buy(library: &Library, method: PurchaseMethod) -> Result<Begun> {
-    let card_id: Uuid = library
-        .rows()
-        .await?
-        .client()
-        .query_one("SELECT card_id FROM cards", &[])
-        .await?
-        .get(0);
+    library.rows().await?.agree_to_one_click(1001).await?;
     let new = NewPurchase {
         id: Uuid::now_v7(),
         account: account_id(1001),
         service: Service::Sms,
         quantity: Credits::from_milli(500_000),
         method,
-        card_id: match method {
-            PurchaseMethod::OneClick => Some(card_id),
-            PurchaseMethod::Hosted => None,
-        },
+        agreement: None,
         email: None,
         billing: None,
         gateway: "paystack",

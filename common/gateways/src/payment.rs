@@ -17,19 +17,20 @@ mod answer;
 mod calls;
 
 pub(crate) use answer::blank;
-pub use answer::{Answer, CardSeen, OurTrouble};
+pub use answer::{Answer, OurTrouble};
 pub use calls::{
     ChargeRequest, Charged, Deactivated, InitializeRequest, Initialized, ListTrouble, Listed, PayChannel,
     RefundRequest, Refunded, TransactionPage, Verified, Webhook,
 };
 
 use crate::SetupError;
-use crate::paystack::{Paystack, PaystackSettings};
+use crate::paystack::{self, Paystack, PaystackSettings};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use std::time::Duration;
 use topup_rules::ids::Reference;
 use topup_rules::message::PaymentMode;
+use topup_rules::money::Currency;
 
 /// The payment gateways there are. A second one is one more file, one more arm in each method, and no change
 /// elsewhere.
@@ -100,6 +101,30 @@ impl PaymentGateway {
         }
     }
 
+    /// E3: the least that it charges in a currency, in minor units; 0 where it has no such word.
+    #[must_use]
+    pub const fn least_charge_minor(&self) -> fn(Currency) -> i64 {
+        match self {
+            Self::Paystack(_) => paystack::least_charge_minor,
+        }
+    }
+
+    /// P2: how a customer can pay in a currency, on its page. Cards everywhere.
+    #[must_use]
+    pub fn channels(&self, currency: Currency) -> &'static [PayChannel] {
+        match self {
+            Self::Paystack(_) => paystack::channels(currency),
+        }
+    }
+
+    /// P2: what people call paying from the phone in a currency; empty where nobody can.
+    #[must_use]
+    pub fn phone_wallets(&self, currency: Currency) -> &'static [&'static str] {
+        match self {
+            Self::Paystack(_) => paystack::phone_wallets(currency),
+        }
+    }
+
     /// Lets the gateway forget a saved card.
     pub async fn deactivate(&self, authorization_code: &SecretString) -> Deactivated {
         match self {
@@ -145,6 +170,7 @@ impl PaymentGateway {
 mod tests {
     use super::*;
     use serde_json::json;
+    use topup_rules::cards::SeenCard;
     use topup_rules::lines::CallEnd;
     use topup_rules::message::{PaymentStatus, ResultSource};
 
@@ -190,6 +216,41 @@ mod tests {
     }
 
     #[test]
+    fn a_cards_token_goes_further_only_where_the_card_may_be_kept() {
+        let id = "0193b0c1-7d2e-7a6b-9c1d-0e2f3a4b5c6d";
+        let told = |kind: &str| {
+            let reference = format!("{kind}-1001-{id}").parse().expect("a reference");
+            let card = SeenCard {
+                authorization_code: Some("AUTH_x".to_owned()),
+                email: Some("ops@example.com".to_owned()),
+                last4: Some("4081".to_owned()),
+                ..SeenCard::default()
+            };
+            let answer = Answer {
+                status: PaymentStatus::Success,
+                amount_minor: None,
+                currency: None,
+                transaction_id: None,
+                reason: None,
+                decline: None,
+                card: Some(card),
+                mode: PaymentMode::Test,
+                occurred_at: at("2026-11-22T08:15:00Z"),
+                challenge_url: None,
+            };
+            let result = answer.into_message(&gateway(), &reference, ResultSource::Verify);
+            result.card.expect("a card").to_string()
+        };
+        assert!(!told("topup").contains("AUTH_x") && !told("topup").contains("example.com"));
+        for kind in ["purchase", "registration"] {
+            assert!(
+                told(kind).contains("AUTH_x") && told(kind).contains("ops@example.com"),
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
     fn a_verdict_is_carried_over_whole() {
         let reference = "topup-1-a".parse().expect("a reference");
         let answer = Answer {
@@ -199,13 +260,15 @@ mod tests {
             transaction_id: Some("4099490251".to_owned()),
             reason: Some("Approved".to_owned()),
             decline: None,
-            card: Some(CardSeen {
+            card: Some(SeenCard {
                 brand: Some("visa".to_owned()),
                 last4: Some("4081".to_owned()),
                 exp_month: Some(12),
                 exp_year: Some(2030),
                 signature: None,
                 reusable: Some(true),
+                authorization_code: Some("AUTH_secret".to_owned()),
+                email: Some("ops@example.com".to_owned()),
             }),
             mode: PaymentMode::Live,
             occurred_at: at("2026-11-22T08:15:00Z"),

@@ -6,6 +6,7 @@
 //! | `transaction` | a payment, wherever it is told of; `fields` and `decline` are its words |
 //! | `charge`, `verify`, `initialize`, `refund`, `list` | the answer to each call |
 //! | `webhook` | what comes of its own accord |
+//! | `money` | what it charges at least, and how one can pay, by currency |
 //!
 //! Requests and answers have the shapes of the gateway's published description; the sandbox's tests hold both to it.
 
@@ -17,6 +18,7 @@ mod fields;
 pub(crate) mod fuzzing;
 mod initialize;
 mod list;
+mod money;
 #[cfg(test)]
 mod properties;
 mod refund;
@@ -26,6 +28,8 @@ mod samples;
 mod transaction;
 mod verify;
 mod webhook;
+
+pub(crate) use money::{channels, least_charge_minor, phone_wallets};
 
 use crate::SetupError;
 use crate::http::{self, Exchange};

@@ -7,7 +7,7 @@ mod operators;
 mod payments;
 mod people;
 
-pub use operators::{Alarmed, dispute_opened, operator_alert, payment_parked};
+pub use operators::{Alarmed, dispute_opened, operator_alert, payment_parked, refund_stuck};
 pub use payments::{
     Bought, ExpiringCard, TakenBack, card_expiring, payment_reversed, purchase_failed, purchase_succeeded,
 };

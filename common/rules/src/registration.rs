@@ -10,6 +10,7 @@ use crate::cards::{CardUnfit, SeenCard};
 use crate::credits::Credits;
 use crate::money::{Currency, Money};
 use crate::names::names;
+use crate::retry::{NextTry, RetryPolicy};
 use crate::settings::{Actor, SettingsRefusal, enable_card};
 
 /// 1.00 in minor units: every currency that the gateways take has two decimals.
@@ -98,5 +99,71 @@ pub fn registered(
         Err(refusal) => Registered::NotEnabled {
             reason: refusal.to_string(),
         },
+    }
+}
+
+/// What came of asking for a registration's charge to be given back, or of looking up whether it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefundTold {
+    /// The gateway has taken it on.
+    Taken,
+    /// It gives nothing back for now.
+    Refused,
+    /// No answer, or none that can be read: it may have been taken on.
+    NoVerdict,
+    /// C9: it was not asked, or turned the call away before it looked.
+    OurTrouble {
+        /// It asked for at least this pause, in seconds.
+        at_least_s: Option<u32>,
+    },
+    /// A look finds the money given back.
+    FoundGivenBack,
+    /// A look does not find it given back, not yet.
+    NotFound,
+}
+
+/// What follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterRefund {
+    /// It is given back, or will be.
+    Done,
+    /// It certainly was not taken on: it is asked for again.
+    AskAgain {
+        /// After so many seconds.
+        delay_s: u32,
+    },
+    /// It may have been taken on, and the gateway recognises no repeat: it is looked up, and never asked for again.
+    LookUp {
+        /// After so many seconds.
+        delay_s: u32,
+    },
+    /// A person has to see to it.
+    GiveUp,
+}
+
+/// E3: giving back, never twice. `tries` counts this one.
+#[must_use]
+pub fn after_refund(told: RefundTold, tries: u32, policy: &RetryPolicy) -> AfterRefund {
+    let next = policy.after(tries);
+    match told {
+        RefundTold::Taken | RefundTold::FoundGivenBack => AfterRefund::Done,
+        RefundTold::Refused => match next {
+            NextTry::After { delay_s } => AfterRefund::AskAgain { delay_s },
+            NextTry::GiveUp => AfterRefund::GiveUp,
+        },
+        RefundTold::NoVerdict | RefundTold::NotFound => match next {
+            NextTry::After { delay_s } => AfterRefund::LookUp { delay_s },
+            NextTry::GiveUp => AfterRefund::GiveUp,
+        },
+        // It is over some time, and costs nobody anything until then.
+        RefundTold::OurTrouble { at_least_s } => {
+            let delay_s = match next {
+                NextTry::After { delay_s } => delay_s,
+                NextTry::GiveUp => policy.max_s,
+            };
+            AfterRefund::AskAgain {
+                delay_s: delay_s.max(at_least_s.unwrap_or(0)),
+            }
+        }
     }
 }

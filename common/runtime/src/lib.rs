@@ -10,6 +10,7 @@
 //! | [`broker`] | sessions that are connected again, the topology, publishing with confirms, delaying |
 //! | [`consume`] | messages one by one or in batches; outcomes; retries; parking |
 //! | [`outbox`] | publishes rows right after their commit |
+//! | [`Line`] | leave for one call to the payment gateway, from the line that all processes share |
 //! | [`health`] | `/livez`, `/readyz`, `/metrics` |
 //! | [`telemetry`] | logs, metrics, traces and their names |
 //!
@@ -30,6 +31,7 @@ pub mod consume;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod health;
+mod line;
 pub mod outbox;
 pub mod process;
 pub mod settings;
@@ -37,6 +39,7 @@ pub mod telemetry;
 
 pub use broker::{Outgoing, PublishError, Publisher};
 pub use consume::{BatchHandler, Failure, Handler, Meta, Outcome, ParkClass};
+pub use line::Line;
 pub use outbox::Outbox;
 pub use process::{Clock, Process, PublicDatabase, PublicProcess, Shutdown, run, run_public};
 pub use settings::{Mode, Settings, SettingsError};

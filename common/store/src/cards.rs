@@ -1,7 +1,8 @@
 //! Saved cards: a gateway's tokens, with what people recognise a card by.
 //!
-//! The card number never enters this system. Left out: registering a card and deactivating a token, which are
-//! conversations with the gateway.
+//! The card number never enters this system. A token that no consent uses any more, neither to auto top-up nor to
+//! 1-Click (P5), is forgotten at once, and handed to whoever has the gateway forget it (`tokens`). Left out: registering
+//! a card, which is a conversation with the gateway.
 
 use crate::outbox::OutboxMessage;
 use crate::transaction::Tx;
@@ -11,7 +12,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use tokio_postgres::Row;
-use topup_rules::cards::{expires_on, is_expiring};
+use topup_rules::cards::{SeenCard, expires_on, is_expiring};
 use topup_rules::ids::AccountId;
 use topup_rules::notices::{ExpiringCard, NoticeDraft, card_expiring};
 use uuid::Uuid;
@@ -20,6 +21,8 @@ use uuid::Uuid;
 const GATEWAY_DEFAULT: &str = "paystack";
 /// Characters of a token that are shown.
 const SHOWN_CHARS: usize = 4;
+/// As many last digits of a card are kept.
+const LAST_DIGITS: usize = 4;
 /// What stands for the rest.
 const MASK: &str = "****";
 /// Names the fleet's cards among all UUIDs of version 5.
@@ -145,20 +148,71 @@ pub(crate) async fn save(tx: &Tx, account: AccountId, card: &SavedCard) -> Resul
     Ok((id, changed > 0))
 }
 
-/// E8: forgets the tokens of the account's cards that no wallet uses and no unsettled payment may still need. What
-/// people recognise a card by stays, for the story of what was charged to it.
-pub(crate) async fn forget_unused(tx: &Tx, account: AccountId) -> Result<(), StoreError> {
+/// Saves a card that was paid with just now, by a consent that begins with it. The token that it had before is the
+/// gateway's to forget; the one that it has now is not, whatever was wanted of it before.
+pub(crate) async fn keep(tx: &Tx, account: AccountId, card: &SavedCard) -> Result<Uuid, StoreError> {
+    let (id, code) = (card.id(account), card.authorization_code.as_str());
     tx.execute(
-        "UPDATE cards c SET authorization_code = '', email = ''
-          WHERE c.account_id = $1 AND c.authorization_code <> ''
-            AND NOT EXISTS (SELECT FROM wallets w WHERE w.account_id = c.account_id AND w.auto_card_id = c.card_id)
-            AND NOT EXISTS (SELECT FROM payments p
-                             WHERE p.account_id = c.account_id AND p.card_id = c.card_id
-                               AND p.state IN ('charging', 'pending', 'unknown', 'parked'))",
-        &[&account.get()],
+        "INSERT INTO tokens_to_deactivate (account_id, authorization_code, gateway)
+         SELECT account_id, authorization_code, gateway FROM cards
+          WHERE account_id = $1 AND card_id = $2 AND authorization_code NOT IN ('', $3)
+             ON CONFLICT ON CONSTRAINT tokens_to_deactivate_pk DO NOTHING",
+        &[&account.get(), &id, &code],
+    )
+    .await?;
+    tx.execute(
+        "DELETE FROM tokens_to_deactivate WHERE account_id = $1 AND authorization_code = $2",
+        &[&account.get(), &code],
+    )
+    .await?;
+    save(tx, account, card).await.map(|(id, _)| id)
+}
+
+/// E3, P3: a token that was made for a consent which does not stand is the gateway's to forget, unless it is a saved
+/// card's.
+pub(crate) async fn give_up(
+    tx: &Tx,
+    account: AccountId,
+    gateway: &str,
+    seen: Option<&serde_json::Value>,
+) -> Result<(), StoreError> {
+    let Some(code) = seen.and_then(|seen| seen.get("authorization_code")?.as_str()) else {
+        return Ok(());
+    };
+    tx.execute(
+        "INSERT INTO tokens_to_deactivate (account_id, authorization_code, gateway)
+         SELECT $1, $2, $3
+          WHERE $2 <> '' AND NOT EXISTS (SELECT FROM cards WHERE account_id = $1 AND authorization_code = $2)
+             ON CONFLICT ON CONSTRAINT tokens_to_deactivate_pk DO NOTHING",
+        &[&account.get(), &code, &gateway],
     )
     .await?;
     Ok(())
+}
+
+/// E8, P3: forgets the tokens of the account's cards that neither a wallet nor 1-Click uses and no unsettled payment may
+/// still need. What people recognise a card by stays, for the story of what was charged to it.
+pub(crate) async fn forget_unused(tx: &Tx, account: AccountId) -> Result<(), StoreError> {
+    tx.execute(include_str!("cards/forget_unused.sql"), &[&account.get()])
+        .await?;
+    Ok(())
+}
+
+/// The card that a payment's result tells of, as it is saved. `email`: of who paid, where the gateway does not say whose
+/// the token is.
+pub(crate) fn of_seen(seen: SeenCard, email: &str, gateway: &str) -> SavedCard {
+    SavedCard {
+        authorization_code: seen.authorization_code.unwrap_or_default(),
+        email: seen.email.unwrap_or_else(|| email.to_owned()),
+        brand: seen.brand,
+        last4: seen
+            .last4
+            .filter(|it| it.len() == LAST_DIGITS && it.bytes().all(|b| b.is_ascii_digit())),
+        exp_month: seen.exp_month.filter(|it| (1..=12).contains(it)),
+        exp_year: seen.exp_year.filter(|it| (2000..=2200).contains(it)),
+        signature: seen.signature,
+        gateway: gateway.to_owned(),
+    }
 }
 
 impl Store {

@@ -12,7 +12,7 @@ use crate::transaction::Tx;
 use crate::{GatewayCall, Store, StoreError, notices, rows};
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
-use topup_rules::ids::{AccountId, Reference};
+use topup_rules::ids::{AccountId, Reference, ReferenceKind};
 use topup_rules::inquiries::{AfterInquiry, Inquiry, InquiryPolicy, Told, after_inquiry, first_question};
 use topup_rules::lifecycle::{self, Event, PaymentKind, Step};
 use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus, ResultSource};
@@ -114,13 +114,13 @@ impl Store {
 }
 
 fn inquired(row: &Row) -> Result<Inquired, StoreError> {
-    let method: Option<&str> = row.try_get("method")?;
-    let kind = match method {
-        None => PaymentKind::Topup,
-        Some(_) => match rows::name(row, "method", "purchases")? {
+    let kind = match rows::name(row, "kind", "payments")? {
+        ReferenceKind::Topup => PaymentKind::Topup,
+        ReferenceKind::Purchase => match rows::name(row, "method", "purchases")? {
             PurchaseMethod::OneClick => PaymentKind::OneClick,
             PurchaseMethod::Hosted => PaymentKind::Hosted,
         },
+        ReferenceKind::Registration => PaymentKind::Registration,
     };
     Ok(Inquired {
         account: rows::account_id(row, "account_id", "payments")?,
@@ -189,7 +189,7 @@ async fn record(
 async fn lock_topup(tx: &Tx, inquired: &Inquired) -> Result<Option<Topup>, StoreError> {
     match inquired.inquiry.kind {
         PaymentKind::Topup => {}
-        PaymentKind::OneClick | PaymentKind::Hosted => return Ok(None),
+        PaymentKind::OneClick | PaymentKind::Hosted | PaymentKind::Registration => return Ok(None),
     }
     let Some((_, _, id)) = inquired.reference.parts() else {
         return Ok(None);

@@ -8,7 +8,9 @@
 //! | connections, transactions, the schema | `pool`, `client`, `transaction`, `migrate` |
 //! | a batch of sends: debits, holds used, triggers, notices | `sends` |
 //! | a top-up wakes; the gateway's answer; settlement | `topups`, `settle` |
-//! | credits bought by hand, begun | `purchases` |
+//! | credits bought by hand, begun and looked at; what invoices bear | `purchases`, `billing` |
+//! | consent to 1-Click; a card that is registered, and its charge given back | `one_click`, `registrations` |
+//! | tokens that the gateway is to forget | `tokens` |
 //! | entries of the ledger that are no sends; the ledger's days | `ledger`, `partitions` |
 //! | leave to send | `holds` |
 //! | accounts: import, view, settings, how a holder is reached, saved cards, acts by hand | `import`, `accounts`, `settings`, `contact`, `cards`, `adjust` |
@@ -40,6 +42,7 @@ mod accounts;
 mod acts;
 mod adjust;
 mod audit;
+mod billing;
 mod cards;
 mod client;
 mod contact;
@@ -60,6 +63,7 @@ mod locks;
 mod logins;
 mod migrate;
 mod notices;
+mod one_click;
 mod outbox;
 mod partitions;
 mod pauses;
@@ -68,6 +72,7 @@ mod prices;
 mod processes;
 mod purchases;
 mod reconcile;
+mod registrations;
 mod rows;
 mod secret;
 mod sends;
@@ -77,6 +82,7 @@ mod settle;
 mod statement;
 mod story;
 mod sweep;
+mod tokens;
 mod topups;
 pub mod trace;
 mod transaction;
@@ -88,6 +94,7 @@ pub use accounts::{AccountView, AutoTopupView, OpenTopupView, WalletView};
 pub use acts::{Act, ActRow, MovedMessage, MovedOf, MovedRow, MovedTo, NewAct};
 pub use adjust::{AdjustRefusal, Adjusted, ByHand, Moved};
 pub use audit::{AuditPolicy, AuditReport, Check};
+pub use billing::Billing;
 pub use cards::SavedCard;
 pub use contact::NewContact;
 pub use delivery::{Contact, InvalidState, NoticeRow, NoticeState};
@@ -108,19 +115,22 @@ pub use logins::{
     Counted, LINK_LIFE, Login, LoginMade, LoginView, SESSION_LIFE, Session, TryLimit,
 };
 pub use migrate::MigrationWait;
+pub use one_click::{OneClickAgreement, OneClickView};
 pub use outbox::OutboxMessage;
 pub use partitions::LEDGER_DAYS_AHEAD;
 pub use pauses::QueuePause;
 pub use pool::{ClocksCompared, Connections, Store, StoreOptions};
 pub use processes::{ProcessReport, ProcessRow, ProcessState};
-pub use purchases::{Begun, NewPurchase, PageIntent, PurchaseRefusal};
+pub use purchases::{Begun, NewPurchase, PageIntent, PurchaseRefusal, PurchaseView};
 pub use reconcile::{ReconciledDifference, Reconciliation};
+pub use registrations::{NewRegistration, RefundDue, RefundEnd, RegistrationBegun, RegistrationView};
 pub use sends::{Send, SendOutcome, SendsRecorded};
 pub use server::Server;
 pub use settings::{CardConsent, SettingsChange};
 pub use settle::{Settled, SettlementPolicy};
 pub use story::{Fact, StoryLine};
 pub use sweep::{OpenPayments, OpenTopups, OutOfStep};
+pub use tokens::{TokenDue, TokenEnd};
 pub use topups::{Answer, ChargeIntent, GatewayCall, LineEnd, TopupPolicy, Triggered, Woken};
 pub use views::{PaymentView, TopupFilter, TopupView};
 pub use waiting::WaitingTopups;

@@ -7,6 +7,7 @@
 use crate::cards::{self, SavedCard};
 use crate::transaction::Tx;
 use crate::{Store, StoreError, events, locks, topups};
+use jiff::Timestamp;
 use topup_rules::account::{Account, AutoTopup, AutoTopupSettings, Method, Wallet};
 use topup_rules::credits::Credits;
 use topup_rules::events::settings_changed;
@@ -180,7 +181,8 @@ impl Store {
     }
 }
 
-async fn lock(tx: &Tx, key: WalletKey) -> Result<Option<(Account, Wallet)>, StoreError> {
+/// The locked wallet, and its account.
+pub(crate) async fn lock(tx: &Tx, key: WalletKey) -> Result<Option<(Account, Wallet)>, StoreError> {
     let Some(wallet) = locks::wallet(tx, key).await? else {
         return Ok(None);
     };
@@ -189,7 +191,8 @@ async fn lock(tx: &Tx, key: WalletKey) -> Result<Option<(Account, Wallet)>, Stor
         .map(|account| (account, wallet)))
 }
 
-async fn done(
+/// Writes a locked wallet's settings, and tells platforms where they changed.
+pub(crate) async fn done(
     tx: &Tx,
     key: WalletKey,
     auto: AutoTopup,
@@ -214,16 +217,32 @@ async fn enable_with_card(
         return Ok(SettingsChange::Refused(SettingsRefusal::NotAgreed));
     };
     let (card, _) = cards::save(tx, key.account, &consent.card).await?;
-    keep_consent(tx, key, consent).await?;
+    let (terms, address) = (&consent.terms_version, &consent.address);
+    keep_consent(tx, key, terms, address, tx.clock().await?).await?;
     let outcome = done(tx, key, AutoTopup::Enabled(enabled), Some(card)).await?;
     cards::forget_unused(tx, key.account).await?;
     Ok(outcome)
 }
 
-async fn keep_consent(tx: &Tx, key: WalletKey, consent: &CardConsent) -> Result<(), StoreError> {
+/// E3: what was agreed to, from where and when.
+pub(crate) async fn keep_consent(
+    tx: &Tx,
+    key: WalletKey,
+    terms_version: &str,
+    address: &str,
+    agreed_at: Timestamp,
+) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO consents (account_id, consent_id, service, terms_version, address) VALUES ($1, $2, $3, $4, $5)",
-        &[&key.account.get(), &Uuid::now_v7(), &key.service.as_str(), &consent.terms_version, &consent.address],
+        "INSERT INTO consents (account_id, consent_id, service, terms_version, address, agreed_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        &[
+            &key.account.get(),
+            &Uuid::now_v7(),
+            &key.service.as_str(),
+            &terms_version,
+            &address,
+            &agreed_at,
+        ],
     )
     .await?;
     Ok(())

@@ -22,16 +22,17 @@ use topup_rules::topup::{PaymentState, TopupState};
 type Tell = fn(&Row) -> Result<Vec<StoryLine>, StoreError>;
 
 /// Where the lines come from, causes before their effects. All take `$1` whose and `$2` how many at most.
-const CHAPTERS: [(&str, Tell); 5] = [
+const CHAPTERS: [(&str, Tell); 6] = [
     (include_str!("story/steps.sql"), |row| Ok(vec![step(row)?])),
     (include_str!("story/purchases.sql"), purchase),
+    (include_str!("story/registrations.sql"), registration),
     (include_str!("story/calls.sql"), |row| Ok(vec![call(row)?])),
     (include_str!("story/reversals.sql"), reversal),
     (include_str!("story/notices.sql"), |row| Ok(vec![notice(row)?])),
 ];
 
 impl Store {
-    /// The story of an account's last `limit` top-ups and as many purchases, with what was asked of the gateway, given
+    /// The story of an account's last `limit` top-ups and as many purchases and registrations of cards, with what was asked of the gateway, given
     /// back and told to people, and how its wallets stand now. Empty for an account without wallets.
     ///
     /// # Errors
@@ -152,6 +153,43 @@ fn purchase(row: &Row) -> Result<Vec<StoryLine>, StoreError> {
         })
     });
     Ok(lines.into_iter().flatten().collect())
+}
+
+/// A card's registration, and its end if it has come.
+fn registration(row: &Row) -> Result<Vec<StoryLine>, StoreError> {
+    let registration_id = row.try_get("registration_id")?;
+    let service = Some(rows::name(row, "service", "card_registrations")?);
+    let agreed_at: Timestamp = row.try_get("agreed_at")?;
+    let mut facts = vec![(
+        agreed_at,
+        Fact::Registering {
+            registration_id,
+            threshold: rows::credits(row, "threshold_milli")?,
+            quantity: rows::credits(row, "quantity_milli")?,
+            amount: price(row)?,
+            reference: rows::name(row, "reference", "payments")?,
+        },
+    )];
+    if let (Some(ended_at), Some(outcome)) = (
+        row.try_get("ended_at")?,
+        optional_name(row, "outcome", "card_registrations")?,
+    ) {
+        let ended = Fact::Registered {
+            registration_id,
+            outcome,
+            card_last4: row.try_get("last4")?,
+            reason: row.try_get("reason")?,
+            settled_by: optional_name(row, "settled_by", "payments")?,
+        };
+        facts.push((ended_at, ended));
+    }
+    let lines = facts.into_iter().map(|(at, fact)| StoryLine {
+        at,
+        service,
+        topup_id: None,
+        fact,
+    });
+    Ok(lines.collect())
 }
 
 /// A refund, or a dispute and its end.

@@ -29,6 +29,8 @@ use which::Selection;
 const REASON_SHOWN_CHARS: usize = 100;
 /// Queues of what no other queue takes.
 const UNROUTABLE_QUEUES: [&str; 2] = [topology::UNROUTABLE, delay::UNROUTABLE];
+/// What is shown in place of a secret.
+const MASK: &str = "****";
 /// Longest body that is shown, in bytes.
 const BODY_SHOWN_MAX_BYTES: usize = 64 * 1024;
 
@@ -122,7 +124,7 @@ impl Parked {
             app_id: seen.app_id.clone(),
             sent_at,
             body_bytes: seen.body.len(),
-            body: json,
+            body: json.map(masked),
             body_text: text,
             headers: whole.then(|| seen.headers.clone()),
         }
@@ -138,6 +140,16 @@ fn reason(queue: &str, seen: &Seen) -> Option<String> {
             .then(|| format!("no queue takes the routing key `{key}`"))
     };
     seen.reason().map(str::to_owned).or_else(unroutable)
+}
+
+/// Without the token of a card and whose it is, which a payment's result may bear.
+fn masked(mut body: Value) -> Value {
+    for field in ["authorization_code", "email"] {
+        if let Some(value) = body.pointer_mut(&format!("/card/{field}")) {
+            *value = Value::String(MASK.to_owned());
+        }
+    }
+    body
 }
 
 /// The body as text that a terminal survives.

@@ -118,6 +118,7 @@ fn told_by_hand(moved: &[MovedRow]) -> anyhow::Result<String> {
 enum Subject {
     Topup(TopupId),
     Purchase(Uuid),
+    Registration(Uuid),
 }
 
 impl Subject {
@@ -126,11 +127,15 @@ impl Subject {
             reference.parts().map(|(kind, _, id)| match kind {
                 ReferenceKind::Topup => Self::Topup(id),
                 ReferenceKind::Purchase => Self::Purchase(id),
+                ReferenceKind::Registration => Self::Registration(id),
             })
         };
         let by_fact = || match &line.fact {
             Fact::Bought { purchase_id, .. } | Fact::Paid { purchase_id, .. } => {
                 Some(Self::Purchase(*purchase_id))
+            }
+            Fact::Registering { registration_id, .. } | Fact::Registered { registration_id, .. } => {
+                Some(Self::Registration(*registration_id))
             }
             Fact::Called { reference, .. }
             | Fact::Disputed { reference, .. }
@@ -154,6 +159,7 @@ impl Subject {
 struct Numbered {
     topups: Vec<TopupId>,
     purchases: Vec<Uuid>,
+    registrations: Vec<Uuid>,
 }
 
 impl Numbered {
@@ -163,6 +169,7 @@ impl Numbered {
             let (ids, id) = match subject {
                 Subject::Topup(id) => (&mut numbered.topups, id),
                 Subject::Purchase(id) => (&mut numbered.purchases, id),
+                Subject::Registration(id) => (&mut numbered.registrations, id),
             };
             if !ids.contains(&id) {
                 ids.push(id);
@@ -179,6 +186,7 @@ impl Numbered {
         match subject {
             Subject::Topup(id) => self.name(id),
             Subject::Purchase(id) => named("purchase", &self.purchases, id),
+            Subject::Registration(id) => named("registration of a card", &self.registrations, id),
         }
     }
 
@@ -217,6 +225,8 @@ impl Before {
             Fact::Requested { .. }
             | Fact::Called { .. }
             | Fact::StillOpen { .. }
+            | Fact::Registering { .. }
+            | Fact::Registered { .. }
             | Fact::Bought { .. }
             | Fact::Paid { .. }
             | Fact::Disputed { .. }
@@ -291,7 +301,9 @@ fn goes_on(
 
 fn heading(line: &StoryLine, subject: Option<Subject>, numbered: &Numbered) -> String {
     let id = subject.map(|subject| match subject {
-        Subject::Topup(id) | Subject::Purchase(id) => (numbered.heading(subject), id),
+        Subject::Topup(id) | Subject::Purchase(id) | Subject::Registration(id) => {
+            (numbered.heading(subject), id)
+        }
     });
     match (line.service, id) {
         (Some(service), Some((name, id))) => format!("{name} of the {service} wallet ({id})"),

@@ -47,6 +47,7 @@ const EMPTY: &str = "
     DELETE FROM topup_steps; DELETE FROM topups; DELETE FROM purchases; DELETE FROM card_spacing; DELETE FROM holds;
     DELETE FROM ledger; DELETE FROM consents; DELETE FROM wallets; DELETE FROM cards; DELETE FROM accounts;
     DELETE FROM gateway_lines;
+    DELETE FROM one_click_consents; DELETE FROM tokens_to_deactivate; DELETE FROM billing_details;
     SET session_replication_role = origin;";
 
 /// One database, for one history at a time.
@@ -165,11 +166,19 @@ impl Database {
             .collect()
     }
 
-    /// The id under which a card is kept.
-    pub(crate) async fn card_id(&self, account: i64, signature: &str) -> Result<Option<uuid::Uuid>> {
-        let sql = "SELECT card_id FROM cards WHERE account_id = $1 AND signature = $2";
-        let row = self.eyes.query_opt(sql, &[&account, &signature]).await?;
-        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    /// As if an account had agreed to 1-Click with a card.
+    pub(crate) async fn agree_to_one_click(&self, account: i64, signature: &str) -> Result<()> {
+        let sql = "INSERT INTO one_click_consents (account_id, consent_id, terms_version, address, card_id)
+                   SELECT account_id, gen_random_uuid(), '1', '127.0.0.1', card_id FROM cards
+                    WHERE account_id = $1 AND signature = $2";
+        self.eyes.execute(sql, &[&account, &signature]).await?;
+        Ok(())
+    }
+
+    /// And had never.
+    pub(crate) async fn forget_one_click(&self) -> Result<()> {
+        self.eyes.execute("DELETE FROM one_click_consents", &[]).await?;
+        Ok(())
     }
 }
 

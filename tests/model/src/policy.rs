@@ -136,6 +136,7 @@ pub(crate) const fn settling(failures_to_disable: u32) -> SettlementPolicy {
         card_spacing: SignedDuration::from_secs(SPACING_S),
         failures_to_disable,
         inquiries: INQUIRIES,
+        refund_registration: true,
     }
 }
 

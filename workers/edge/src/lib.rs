@@ -5,7 +5,10 @@
 //! | [`webhooks`] | `POST /webhooks/paystack`: the payment gateway tells of a payment |
 //! | [`api`] | `/v1/…`: the HTTP interface, for platforms that have pages and senders of their own |
 //!
-//! [`signing_in`] knows people by a password and a code. [`http`] is what every request of the interface goes through. Each path, or family of paths, is a file with its
+//! [`buying`] and [`registering`] are the conversations with the payment gateway, whoever begins them; [`signing_in`]
+//! knows people by a password and a code.
+//!
+//! [`http`] is what every request of the interface goes through. Each path, or family of paths, is a file with its
 //! routes; they are joined in [`serve()`].
 //!
 //! What a webhook tells is believed only as far as it is signed, and goes to the broker: it needs no database, and a
@@ -17,8 +20,11 @@
 //! effect is idempotent, and a repeat is recognised where it would have one.
 
 pub mod api;
+pub mod buying;
 pub mod holding;
 pub mod http;
+mod paying;
+pub mod registering;
 mod senders;
 mod serve;
 pub mod signing_in;

@@ -35,6 +35,7 @@ impl PaymentResultsHandler {
                 card_spacing: rules.card_spacing,
                 failures_to_disable: rules.failures_to_disable,
                 inquiries: process.settings.inquiry_policy(),
+                refund_registration: rules.refund_registration,
             },
         }
     }
@@ -64,6 +65,15 @@ impl Handler for PaymentResultsHandler {
                     "payment succeeded, wallet credited"
                 );
                 Ok(self.done(outbox))
+            }
+            Settled::Registered { enabled, .. } => {
+                tracing::info!(
+                    payment.reference = reference,
+                    source,
+                    enabled,
+                    "a card's registration was paid"
+                );
+                Ok(Outcome::Done)
             }
             Settled::Failed { disabled, outbox } => {
                 tracing::warn!(payment.reference = reference, source, disabled, "payment failed");
@@ -120,7 +130,7 @@ impl Handler for PaymentResultsHandler {
 fn count(settled: &Settled) {
     metrics::PAYMENTS_SETTLED.add([label(settled)], 1);
     match settled {
-        Settled::Credited { amount, .. } => {
+        Settled::Credited { amount, .. } | Settled::Registered { amount, .. } => {
             metrics::CAPTURED_MINOR.add([amount.currency.as_str()], minor(*amount))
         }
         Settled::Reversed { amount, .. } => {
@@ -146,6 +156,7 @@ fn minor(amount: Money) -> u64 {
 fn label(settled: &Settled) -> &'static str {
     match settled {
         Settled::Credited { .. } => "credited",
+        Settled::Registered { .. } => "registered",
         Settled::Failed { .. } => "failed",
         Settled::StillOpen(PaymentState::Pending) => "pending",
         Settled::StillOpen(_) => "unknown",

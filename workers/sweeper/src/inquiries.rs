@@ -5,7 +5,6 @@
 //! other process asks at the same time, and a process that dies in the middle is asked again for. What an answer means
 //! is decided by the rules; where it is a verdict, it goes to `payment-results` like any other. Left out: charging.
 
-use crate::line::Line;
 use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use topup_rules::ids::Reference;
 use topup_rules::inquiries::{AfterInquiry, InquiryPolicy, Told};
 use topup_rules::lines::CallClass;
 use topup_runtime::traces::{self, Work};
-use topup_runtime::{Process, metrics};
+use topup_runtime::{Line, Process, metrics};
 use topup_store::{GatewayCall, Inquired, InquiryEnd, StoreError};
 use tracing::{debug, error, info, warn};
 

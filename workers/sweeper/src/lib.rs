@@ -1,6 +1,6 @@
 //! The sweeper: what time alone brings about, and what got lost on the way.
 //!
-//! Four loops side by side, none of which waits for another:
+//! Loops side by side, none of which waits for another:
 //!
 //! | loop | task | what it does | how often |
 //! | --- | --- | --- | --- |
@@ -14,16 +14,17 @@
 //! | | `processes` | forgets processes that have said nothing for a day | every hour |
 //! | `inquiries` | | asks the gateway about payments whose outcome is not known (C8) | as each is due |
 //! | `history` | | indexes and counts the ledger's days that are over, for those who read them | every 10 minutes |
+//! | `at_gateway` | | gives back what registering a card has cost, has the gateway forget tokens that no consent uses | as each is due |
 //! | `daily` | | compares yesterday's payments with the gateway's list ([`reconcile`]) | once a day |
 //!
 //! Everything here may be done twice, and by several sweepers at once: messages are wake-ups that their receivers
 //! recognise, and rows are guarded. What fails is told and tried again; the rest goes on. Deliberately absent: charging,
 //! and settling what the gateway says: its answers go to `payment-results` like all others.
 
+mod at_gateway;
 mod daily;
 mod history;
 mod inquiries;
-mod line;
 pub mod reconcile;
 mod sweeps;
 mod tasks;
@@ -44,6 +45,7 @@ pub async fn sweep(process: Process) -> Result<(), SettingsError> {
     tokio::join!(
         sweeps::run(&process),
         inquiries::run(&process, &gateway),
+        at_gateway::run(&process, &gateway),
         history::run(&process),
         daily::run(&process, &gateway),
     );

@@ -7,7 +7,6 @@
 
 mod list;
 
-use crate::line::Line;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -20,6 +19,7 @@ use topup_rules::lines::CallClass;
 use topup_rules::message::{PaymentResult, ResultSource};
 use topup_rules::money::Money;
 use topup_rules::reconcile::{Difference, Finding, Ours, Theirs, compare};
+use topup_runtime::Line;
 use topup_runtime::Settings;
 use topup_store::{OutboxMessage, ReconciledDifference, Reconciliation, Store, StoreError};
 

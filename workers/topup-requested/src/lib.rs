@@ -229,6 +229,7 @@ fn paid_for(what: &PaidFor) -> (&'static str, String) {
     match what {
         PaidFor::Topup(id) => ("topup", id.to_string()),
         PaidFor::Purchase { id, method: _ } => ("purchase", id.to_string()),
+        PaidFor::Registration(id) => ("registration", id.to_string()),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::PaymentGateway;
 use jiff::Timestamp;
-use serde::Serialize;
-use topup_rules::ids::Reference;
+use topup_rules::cards::SeenCard;
+use topup_rules::ids::{Reference, ReferenceKind};
 use topup_rules::lines::CallEnd;
 use topup_rules::message::{DeclineClass, PaymentMode, PaymentResult, PaymentStatus, ResultSource};
 use topup_rules::money::Currency;
@@ -26,36 +26,13 @@ pub struct Answer {
     /// What kind of refusal it was: of `Failed` and `ActionRequired` alone.
     pub decline: Option<DeclineClass>,
     /// What the answer says of the card.
-    pub card: Option<CardSeen>,
+    pub card: Option<SeenCard>,
     /// With real money or not, as the answer says.
     pub mode: PaymentMode,
     /// When the gateway says it happened; when the answer came, where it doesn't say.
     pub occurred_at: Timestamp,
     /// Where the customer has to go, if the charge was challenged.
     pub challenge_url: Option<String>,
-}
-
-/// The parts of a card that may be kept and shown. Never its number, never the token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CardSeen {
-    /// `visa`, `mastercard`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub brand: Option<String>,
-    /// Four digits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last4: Option<String>,
-    /// 1 to 12.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub exp_month: Option<u8>,
-    /// Four digits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub exp_year: Option<u16>,
-    /// The gateway's name for the card: stays, while the token may change.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub signature: Option<String>,
-    /// Whether it may be charged again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reusable: Option<bool>,
 }
 
 /// The gateway turned the call away for a reason that is ours, or was not reached at all.
@@ -93,11 +70,36 @@ impl Answer {
             gateway_transaction_id: self.transaction_id,
             reason: self.reason,
             decline: self.decline,
-            card: self.card.and_then(|card| serde_json::to_value(card).ok()),
+            card: self
+                .card
+                .map(|card| {
+                    if may_be_kept(&blank.reference) {
+                        card
+                    } else {
+                        without_token(card)
+                    }
+                })
+                .and_then(|card| serde_json::to_value(card).ok()),
             mode: self.mode,
             occurred_at: self.occurred_at,
             ..blank
         }
+    }
+}
+
+/// E3, P3: whether a payment may have been made to have its card kept. Of all others no token goes any further.
+fn may_be_kept(reference: &Reference) -> bool {
+    match reference.parts() {
+        Some((ReferenceKind::Purchase | ReferenceKind::Registration, _, _)) => true,
+        Some((ReferenceKind::Topup, _, _)) | None => false,
+    }
+}
+
+fn without_token(card: SeenCard) -> SeenCard {
+    SeenCard {
+        authorization_code: None,
+        email: None,
+        ..card
     }
 }
 

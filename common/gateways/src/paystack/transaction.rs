@@ -6,15 +6,19 @@
 use super::decline;
 use super::envelope::{Said, Unsaid, answered_unknown};
 use super::fields::{NAME_MAX_CHARS, flag, integer, name, page_url, said, text};
-use crate::payment::{Answer, CardSeen};
+use crate::payment::Answer;
 use crate::words;
 use jiff::Timestamp;
 use serde_json::Value;
+use topup_rules::cards::SeenCard;
 use topup_rules::ids::Reference;
 use topup_rules::message::{DeclineClass, PaymentMode, PaymentStatus};
 
 /// What a challenge comes to for the card's holder; the gateway's own words are for programmers.
 const CHALLENGED: &str = "The bank asks for your confirmation";
+
+/// Longest address that is kept, in bytes.
+const EMAIL_MAX_BYTES: usize = 254;
 
 /// The same of a page that was left before anything was paid on it.
 const NOT_COMPLETED: &str = "The payment was not completed";
@@ -90,7 +94,7 @@ pub(super) fn read(
         transaction_id: name(data, "id"),
         reason,
         decline,
-        card: data.get("authorization").and_then(card),
+        card: card(data),
         mode: mode_of(data).unwrap_or(mode),
         occurred_at: occurred_at(data).unwrap_or(received_at),
         challenge_url: page_url(data, "authorization_url"),
@@ -164,15 +168,22 @@ fn compared_amount(data: &Value, asked_minor: Option<i64>) -> Option<i64> {
     Some(amount)
 }
 
-/// What may be kept of `authorization`; `None` where nothing is said of a card.
-fn card(authorization: &Value) -> Option<CardSeen> {
+/// What may be kept of `authorization`, and of whose it is; `None` where nothing is said of a card.
+fn card(data: &Value) -> Option<SeenCard> {
+    let authorization = data.get("authorization")?;
     let last4 =
         name(authorization, "last4").filter(|d| d.len() == 4 && d.bytes().all(|b| b.is_ascii_digit()));
     let exp_month = integer(authorization, "exp_month").filter(|m| (1..=12).contains(m));
     let exp_year = integer(authorization, "exp_year")
         .map(|y| if (0..100).contains(&y) { 2000 + y } else { y })
         .filter(|y| (2000..=2199).contains(y));
-    let card = CardSeen {
+    let card = SeenCard {
+        authorization_code: text(authorization, "authorization_code")
+            .filter(|code| code.len() <= NAME_MAX_CHARS && code.bytes().all(|b| b.is_ascii_graphic())),
+        email: data
+            .get("customer")
+            .and_then(|customer| text(customer, "email"))
+            .filter(|email| email.len() <= EMAIL_MAX_BYTES),
         brand: name(authorization, "brand").or_else(|| name(authorization, "card_type")),
         last4,
         exp_month: exp_month.and_then(|m| u8::try_from(m).ok()),

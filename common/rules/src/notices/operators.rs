@@ -50,6 +50,20 @@ pub fn dispute_opened(alarmed: &Alarmed<'_>, reversal_id: &str, amount: Money, h
     )
 }
 
+/// E3: a registration's charge of `amount` could not be given back; `last_word` is the last that was heard of it.
+#[must_use]
+pub fn refund_stuck(alarmed: &Alarmed<'_>, amount: Money, last_word: &str) -> NoticeDraft {
+    operator_alert(
+        alarmed,
+        format!("alert:refund:{}", alarmed.reference),
+        "A registration's charge is not given back",
+        &format!(
+            "A card was registered for {amount}, which is to be given back. The last that was heard of it: {last_word}. Look \
+             it up with the payment gateway, and give it back there if it was not."
+        ),
+    )
+}
+
 /// Any other alert to the operators. `cause` is a stable key that begins with `alert:`.
 #[must_use]
 pub fn operator_alert(alarmed: &Alarmed<'_>, cause: String, subject: &str, detail: &str) -> NoticeDraft {

@@ -4,7 +4,10 @@ use crate::given::{by, currency, disabled, main_account, sub_account, wallet, wh
 use topup_rules::account::{AutoTopup, Method, Wallet};
 use topup_rules::cards::{CardUnfit, SeenCard};
 use topup_rules::money::Money;
-use topup_rules::registration::{Registered, charge, may_begin, registered};
+use topup_rules::registration::{
+    AfterRefund, RefundTold, Registered, after_refund, charge, may_begin, registered,
+};
+use topup_rules::retry::RetryPolicy;
 use topup_rules::settings::{Actor, SettingsRefusal};
 
 fn card() -> SeenCard {
@@ -90,4 +93,31 @@ fn e3_e8_a_registered_card_enables_and_what_is_refused_meanwhile_says_why() {
         Err(CardUnfit::NoCard),
         Some("not made with a card"),
     );
+}
+
+#[test]
+fn e3_a_refund_that_may_have_been_taken_on_is_looked_up_and_never_asked_for_again() {
+    let policy = RetryPolicy {
+        attempts_max: 3,
+        first_s: 10,
+        max_s: 15,
+    };
+    let check =
+        |told, tries, expected| assert_eq!(after_refund(told, tries, &policy), expected, "{told:?}, {tries}");
+    let again = |delay_s| AfterRefund::AskAgain { delay_s };
+    let look = |delay_s| AfterRefund::LookUp { delay_s };
+    check(RefundTold::Taken, 1, AfterRefund::Done);
+    check(RefundTold::FoundGivenBack, 9, AfterRefund::Done);
+    // The gateway has certainly not taken it on.
+    check(RefundTold::Refused, 1, again(10));
+    check(RefundTold::Refused, 3, AfterRefund::GiveUp);
+    // It may have.
+    check(RefundTold::NoVerdict, 1, look(10));
+    check(RefundTold::NotFound, 2, look(15));
+    check(RefundTold::NotFound, 3, AfterRefund::GiveUp);
+    // Our own trouble is over some time.
+    let trouble = |at_least_s| RefundTold::OurTrouble { at_least_s };
+    check(trouble(None), 1, again(10));
+    check(trouble(Some(60)), 1, again(60));
+    check(trouble(None), 99, again(15));
 }

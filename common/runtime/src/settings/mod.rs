@@ -209,6 +209,8 @@ pub struct Rules {
     pub page_max: SignedDuration,
     /// How long before a card expires its holder is told.
     pub card_expiry_notice: SignedDuration,
+    /// The charge with which a card is registered is given back (E3).
+    pub refund_registration: bool,
 }
 
 /// The process's own HTTP address.

@@ -168,6 +168,7 @@ impl Rules {
             unknown_max: r.value("rules.unknown_max", "24h", "C8: how long an unknown outcome is asked about before it is parked for a person")?,
             page_max: r.value("rules.page_max", "24h", "how long a customer may take on the payment gateway's page before a purchase counts as not paid")?,
             card_expiry_notice: r.value("rules.card_expiry_notice", "30d", "how long before a card expires its holder is told; whole days")?,
+            refund_registration: r.value("rules.refund_registration", "true", "E3: whether the charge with which a card is registered is given back; it buys no credits")?,
         })
     }
 }

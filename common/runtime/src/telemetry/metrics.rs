@@ -35,6 +35,8 @@ const WITH_DATABASE: &[&str] = &[
 const WORKERS: &[&str] = &WORK_QUEUES;
 const SMS_SENT: &[&str] = &["sms-sent"];
 const TOPUP_REQUESTED: &[&str] = &["topup-requested"];
+/// Who charges cards: by themselves, and by one click.
+const CHARGERS: &[&str] = &["topup-requested", "edge"];
 const PAYMENT_RESULTS: &[&str] = &["payment-results"];
 const NOTIFICATIONS: &[&str] = &["notifications"];
 const SWEEPER: &[&str] = &["sweeper"];
@@ -200,16 +202,16 @@ list! {
         [Label::these("state", &["scheduled", "succeeded", "failed", "skipped"])] of TOPUP_REQUESTED;
     /// Charges, by what the payment gateway answered; `unknown` without an answer, `our-trouble` where none was made
     counter CHARGES: "topup_charges_total"
-        [Label::names("outcome", || statuses_and(&["our-trouble"]))] of TOPUP_REQUESTED;
+        [Label::names("outcome", || statuses_and(&["our-trouble"]))] of CHARGERS;
     /// Time from a charge's call to its answer
-    histogram CHARGE_SECONDS: "topup_charge_seconds" [] of TOPUP_REQUESTED in SECONDS;
+    histogram CHARGE_SECONDS: "topup_charge_seconds" [] of CHARGERS in SECONDS;
     /// Time from the send that triggered a top-up to the call of its charge; `waited` where it was scheduled in between
     histogram EVENT_TO_CHARGE_SECONDS: "topup_event_to_charge_seconds"
         [Label::these("waited", &["yes", "no"])] of TOPUP_REQUESTED in LONG_SECONDS;
 
     /// Results of payments, by what was settled
     counter PAYMENTS_SETTLED: "topup_payments_settled_total"
-        [Label::these("outcome", &["credited", "failed", "pending", "unknown", "reversed", "held", "released", "repeat",
+        [Label::these("outcome", &["credited", "registered", "failed", "pending", "unknown", "reversed", "held", "released", "repeat",
             "too-early", "misfit", "missing"])] of PAYMENT_RESULTS;
     /// Money that was captured and credited, in the currency's minor unit
     counter CAPTURED_MINOR: "topup_captured_minor_total" [CURRENCY] of PAYMENT_RESULTS;
@@ -230,6 +232,14 @@ list! {
     /// Questions to the payment gateway about open payments, by what it said; `put-off` where none was asked
     counter INQUIRIES: "topup_inquiries_total"
         [Label::names("outcome", || statuses_and(&["not-known", "our-trouble", "put-off"]))] of SWEEPER;
+    /// Charges of card registrations that are to be given back, by what came of asking or looking; `put-off` where nothing
+    /// was asked, `given-up` where a person has to see to it
+    counter REFUNDS: "topup_refunds_total"
+        [Label::these("outcome", &["taken", "refused", "unknown", "our-trouble", "given-back", "not-yet", "put-off",
+            "given-up"])] of SWEEPER;
+    /// Tokens of cards that no consent uses any more, by what came of asking the payment gateway to forget them
+    counter TOKENS: "topup_tokens_total"
+        [Label::these("outcome", &["forgotten", "kept", "our-trouble", "put-off", "given-up"])] of SWEEPER;
     /// Payments whose end nobody but a person can find out
     counter PAYMENTS_PARKED: "topup_payments_parked_total" [] of SWEEPER;
     /// Days that could not be compared with the payment gateway's list

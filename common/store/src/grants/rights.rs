@@ -54,6 +54,8 @@ const LEDGER: Rights = ("ledger", &[SELECT, INSERT]);
 const TOPUP_STEPS: Rights = ("topup_steps", &[INSERT]);
 /// The line that all processes share, and its breaker.
 const GATEWAY_LINES: Rights = ("gateway_lines", &[SELECT, INSERT, UPDATE]);
+/// Tokens that no consent uses any more; one that is used again goes out again.
+const TOKENS_GIVEN_UP: Rights = ("tokens_to_deactivate", &[SELECT, INSERT, DELETE]);
 /// What a credited, debited or disabled wallet gets.
 const WALLETS_SETTLED: Rights = (
     "wallets",
@@ -67,6 +69,27 @@ const WALLETS_SETTLED: Rights = (
             "auto_enabled",
             "auto_disabled_reason",
             "auto_disabled_at",
+        ]),
+    ],
+);
+
+/// The same, and what a wallet gets whose card was registered.
+const WALLETS_ENABLED: Rights = (
+    "wallets",
+    &[
+        SELECT,
+        update(&[
+            "balance_milli",
+            "held_milli",
+            "open_topup_id",
+            "consecutive_failures",
+            "auto_enabled",
+            "auto_disabled_reason",
+            "auto_disabled_at",
+            "auto_method",
+            "auto_threshold_milli",
+            "auto_quantity_milli",
+            "auto_card_id",
         ]),
     ],
 );
@@ -115,7 +138,11 @@ const TOPUP_REQUESTED: &[Rights] = &[
 
 const PAYMENT_RESULTS: &[Rights] = &[
     ("accounts", &[SELECT]),
-    WALLETS_SETTLED,
+    WALLETS_ENABLED,
+    ("consents", &[INSERT]),
+    ("one_click_consents", &[SELECT, UPDATE]),
+    ("card_registrations", &[SELECT, UPDATE]),
+    TOKENS_GIVEN_UP,
     (
         "cards",
         &[
@@ -179,6 +206,8 @@ const SWEEPER: &[Rights] = &[
     ("payments", &[SELECT, UPDATE]),
     ("payment_calls", &[SELECT, INSERT]),
     ("purchases", &[SELECT]),
+    ("card_registrations", &[SELECT, UPDATE]),
+    ("tokens_to_deactivate", &[SELECT, UPDATE, DELETE]),
     ("reconciliations", &[SELECT, INSERT, UPDATE, DELETE]),
     ("reconciliation_differences", &[SELECT, INSERT, DELETE]),
     ("closed_days", &[SELECT, INSERT, update(&["detached_at"])]),
@@ -219,6 +248,12 @@ const EDGE: &[Rights] = &[
     ("topups", &[SELECT]),
     ("payments", &[SELECT, INSERT, UPDATE]),
     ("purchases", &[SELECT, INSERT]),
+    ("payment_calls", &[SELECT, INSERT]),
+    ("one_click_consents", &[SELECT, INSERT, UPDATE]),
+    ("card_registrations", &[SELECT, INSERT]),
+    ("billing_details", &[SELECT, INSERT, UPDATE]),
+    TOKENS_GIVEN_UP,
+    GATEWAY_LINES,
     ("carried_forward", &[SELECT]),
     ("counted_days", &[SELECT]),
     ("ledger_sums", &[SELECT]),
@@ -256,6 +291,8 @@ const OPERATOR: &[Rights] = &[
     ("payments", &[SELECT]),
     ("payment_calls", &[SELECT]),
     ("purchases", &[SELECT]),
+    ("card_registrations", &[SELECT]),
+    ("one_click_consents", &[SELECT]),
     ("payments_buy", &[SELECT]),
     ("reversals", &[SELECT]),
     ("reconciliations", &[SELECT, INSERT, UPDATE, DELETE]),

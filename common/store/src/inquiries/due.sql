@@ -34,4 +34,6 @@ RETURNING p.account_id, p.reference, p.gateway, p.mode, p.kind, p.state, p.inten
           coalesce((SELECT t.traceparent FROM topups t
                      WHERE t.account_id = p.account_id AND t.topup_id = p.topup_id),
                    (SELECT b.traceparent FROM purchases b
-                     WHERE b.account_id = p.account_id AND b.purchase_id = p.purchase_id)) AS traceparent
+                     WHERE b.account_id = p.account_id AND b.purchase_id = p.purchase_id),
+                   (SELECT r.traceparent FROM card_registrations r
+                     WHERE r.account_id = p.account_id AND r.registration_id = p.registration_id)) AS traceparent

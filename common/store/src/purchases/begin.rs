@@ -3,9 +3,11 @@
 use super::{Begun, NewPurchase, PageIntent, PurchaseRefusal};
 use crate::topups::ChargeIntent;
 use crate::transaction::Tx;
-use crate::{StoreError, locks, prices, rows};
+use crate::{StoreError, billing, locks, one_click, prices, rows};
+use jiff::Timestamp;
 use topup_rules::ids::{AccountId, Reference, Service, WalletKey};
 use topup_rules::money::Currency;
+use topup_rules::one_click::{Consent, OneClickRefusal, may_charge};
 use topup_rules::prices::Quote;
 use topup_rules::settle::{PaidFor, PurchaseMethod};
 use uuid::Uuid;
@@ -36,8 +38,8 @@ pub(super) async fn begin(tx: &Tx, new: &NewPurchase) -> Result<Begun, StoreErro
     };
     match new.method {
         PurchaseMethod::OneClick => match card(tx, new).await? {
-            None => Ok(Begun::Refused(PurchaseRefusal::NoCard)),
-            Some(card) => {
+            Err(refusal) => Ok(Begun::Refused(refusal.into())),
+            Ok(card) => {
                 let reference = insert(tx, new, &quote, &card.email, Some(card.id)).await?;
                 let intent = charge_intent(new, reference, &quote, card);
                 Ok(Begun::Charge(Box::new(intent)))
@@ -102,22 +104,32 @@ struct Card {
     email: String,
 }
 
-/// A card of the account's that is not forgotten, and known to the gateway that is to charge it.
-async fn card(tx: &Tx, new: &NewPurchase) -> Result<Option<Card>, StoreError> {
-    tx.query_opt(
-        "SELECT card_id, authorization_code, email FROM cards
-          WHERE account_id = $1 AND card_id = $2 AND gateway = $3 AND authorization_code <> ''",
-        &[&new.account.get(), &new.card_id, &new.gateway],
-    )
-    .await?
-    .map(|row| {
-        Ok(Card {
-            id: row.try_get("card_id")?,
-            authorization_code: row.try_get("authorization_code")?,
-            email: row.try_get("email")?,
-        })
-    })
-    .transpose()
+/// P3: the card of the consent that stands. Whoever withdraws it locks the account's wallets, one of which is locked here.
+async fn card(tx: &Tx, new: &NewPurchase) -> Result<Result<Card, OneClickRefusal>, StoreError> {
+    let row = tx
+        .query_opt(
+            "SELECT o.card_id, c.authorization_code, c.email, c.gateway
+               FROM one_click_consents o JOIN cards c USING (account_id, card_id)
+              WHERE o.account_id = $1 AND o.withdrawn_at IS NULL",
+            &[&new.account.get()],
+        )
+        .await?;
+    let Some(row) = row else {
+        return Ok(Err(OneClickRefusal::NotAgreed));
+    };
+    let authorization_code: String = row.try_get("authorization_code")?;
+    let consent = Consent {
+        card_id: row.try_get("card_id")?,
+        is_withdrawn: false,
+        has_token: !authorization_code.is_empty(),
+        gateway: row.try_get("gateway")?,
+    };
+    let email = row.try_get("email")?;
+    Ok(may_charge(Some(&consent), new.gateway).map(|id| Card {
+        id,
+        authorization_code,
+        email,
+    }))
 }
 
 /// C5: the purchase and its intent.
@@ -130,10 +142,19 @@ async fn insert(
 ) -> Result<Reference, StoreError> {
     let reference = Reference::of_purchase(new.account, new.id);
     let now = tx.clock().await?;
+    let billing = match &new.billing {
+        Some(billing) => {
+            billing::write(tx, new.account, billing).await?;
+            Some(billing.clone())
+        }
+        None => billing::read(tx, new.account).await?,
+    };
+    let billing = billing.map(serde_json::to_value).transpose()?;
+    let consent = agreement(tx, new, now).await?;
     tx.execute(
         "INSERT INTO purchases (account_id, purchase_id, service, method, quantity_milli, amount_minor, tax_minor,
-                                currency, email, billing, traceparent, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                                currency, email, billing, traceparent, created_at, consent_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         &[
             &new.account.get(),
             &new.id,
@@ -144,9 +165,10 @@ async fn insert(
             &quote.tax.amount_minor,
             &quote.price.currency.as_str(),
             &email,
-            &new.billing,
+            &billing,
             &new.traceparent,
             &now,
+            &consent,
         ],
     )
     .await?;
@@ -170,6 +192,16 @@ async fn insert(
     Ok(reference)
 }
 
+/// P3: what was agreed with a purchase on the gateway's page, to stand once that is paid.
+async fn agreement(tx: &Tx, new: &NewPurchase, now: Timestamp) -> Result<Option<Uuid>, StoreError> {
+    match (new.method, &new.agreement) {
+        (PurchaseMethod::Hosted, Some(agreed)) => {
+            one_click::agree(tx, new.account, agreed, now).await.map(Some)
+        }
+        (PurchaseMethod::Hosted, None) | (PurchaseMethod::OneClick, _) => Ok(None),
+    }
+}
+
 fn charge_intent(new: &NewPurchase, reference: Reference, quote: &Quote, card: Card) -> ChargeIntent {
     ChargeIntent {
         reference,
@@ -191,7 +223,7 @@ fn page_intent(new: &NewPurchase, reference: Reference, quote: &Quote, email: St
     PageIntent {
         reference,
         account: new.account,
-        purchase: new.id,
+        id: new.id,
         gateway: new.gateway.to_owned(),
         mode: new.mode,
         amount: quote.price,

@@ -1,11 +1,16 @@
 //! Credits bought by hand: begun here, charged or paid on the gateway's page, settled like every payment (P4).
 //!
 //! A purchase neither waits for the card spacing nor counts for it (C1). What became of it stands in its payment
-//! alone. Left out: the conversation with the gateway, whether the account agreed to 1-Click (P3), which whoever
-//! asks has looked at, and what a quantity costs (the rules').
+//! alone. Left out: the conversation with the gateway, what a quantity costs and which card may be charged by one click
+//! (the rules'), and what of 1-Click is no purchase (`one_click`).
 
 mod begin;
+mod view;
 
+pub use view::PurchaseView;
+
+use crate::billing::Billing;
+use crate::one_click::OneClickAgreement;
 use crate::outbox::OutboxMessage;
 use crate::topups::{Asked, ChargeIntent, GatewayCall};
 use crate::{Store, StoreError};
@@ -15,6 +20,7 @@ use topup_rules::ids::{AccountId, Reference, Service, WalletKey};
 use topup_rules::inquiries::{InquiryPolicy, first_question};
 use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus, ResultSource};
 use topup_rules::money::{Currency, Money};
+use topup_rules::one_click::OneClickRefusal;
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
 use uuid::Uuid;
@@ -32,12 +38,12 @@ pub struct NewPurchase {
     pub quantity: Credits,
     /// By a saved card, or on the gateway's page.
     pub method: PurchaseMethod,
-    /// The saved card; one-click alone has one.
-    pub card_id: Option<Uuid>,
+    /// P3: with a purchase on the gateway's page, that the card which it is paid with is kept for 1-Click.
+    pub agreement: Option<OneClickAgreement>,
     /// What the gateway's page asks for; the account's own where it is missing. A saved card brings its own.
     pub email: Option<String>,
-    /// What an invoice needs: name, address, tax number.
-    pub billing: Option<serde_json::Value>,
+    /// What an invoice needs, kept for the next time; as it was kept before where it is missing.
+    pub billing: Option<Billing>,
     /// The gateway that is to charge: `paystack`.
     pub gateway: &'static str,
     /// With real money or not.
@@ -81,10 +87,10 @@ pub enum Begun {
 pub struct PageIntent {
     /// The idempotency key, the same on every try.
     pub reference: Reference,
-    /// Whose purchase.
+    /// Whose purchase, or registration.
     pub account: AccountId,
     /// Which.
-    pub purchase: Uuid,
+    pub id: Uuid,
     /// Whose page: `paystack`.
     pub gateway: String,
     /// With real money or not.
@@ -123,9 +129,9 @@ pub enum PurchaseRefusal {
         /// In the account's currency.
         currency: Currency,
     },
-    /// The card was forgotten, or is not the account's, or another gateway's.
-    #[error("P3: there is no such saved card to charge")]
-    NoCard,
+    /// There is no consent to 1-Click that stands, or its card can't be charged any more.
+    #[error(transparent)]
+    OneClick(#[from] OneClickRefusal),
     /// The gateway wants an address.
     #[error("P2: an e-mail address is needed")]
     NoEmail,

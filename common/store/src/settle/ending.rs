@@ -1,10 +1,10 @@
 //! C6, C7, C10: a payment succeeds or fails, or is as open as before (C8).
 
 use super::snapshot::Bought;
-use super::{Change, purchase, topup};
+use super::{Change, purchase, registration, topup};
 use crate::ledger::{self, Entry};
 use crate::outbox::OutboxMessage;
-use crate::{StoreError, events, notices};
+use crate::{StoreError, cards, events, notices};
 use futures_util::try_join;
 use topup_rules::credits::Credits;
 use topup_rules::inquiries::first_question;
@@ -45,6 +45,7 @@ pub(super) async fn end(change: &Change<'_>, ending: &Ending) -> Result<Vec<Outb
     match &snapshot.bought {
         Bought::Topup(topup) => {
             let ((), draft) = try_join!(row, topup::end(change, topup, ending, balance))?;
+            forget_left_over(change).await?;
             let told = [draft];
             let disabled = topup::disabled_by(change, topup, ending);
             let (mut outbox, woken, heard) = try_join!(
@@ -58,10 +59,29 @@ pub(super) async fn end(change: &Change<'_>, ending: &Ending) -> Result<Vec<Outb
         }
         Bought::Purchase(purchase) => {
             row.await?;
+            purchase::end(change, purchase, ending).await?;
+            forget_left_over(change).await?;
             let told = [purchase::told(change, purchase, ending, balance)];
             notices::request(tx, &told, traceparent).await
         }
+        Bought::Registration(registration) => {
+            row.await?;
+            match ending {
+                Ending::Failed { reason, .. } => registration::fail(change, registration, reason).await?,
+                // It buys nothing.
+                Ending::Credited { .. } => {}
+            }
+            Ok(Vec::new())
+        }
     }
+}
+
+/// E8, P3: a card that was replaced, or whose consent was withdrawn, while it was charged.
+async fn forget_left_over(change: &Change<'_>) -> Result<(), StoreError> {
+    if change.snapshot.is_left_over {
+        cards::forget_unused(change.tx, change.snapshot.wallet.key.account).await?;
+    }
+    Ok(())
 }
 
 /// The credits, as a ledger entry of their own. Returns the new balance.
@@ -81,8 +101,8 @@ async fn credit(change: &Change<'_>, quantity: Credits) -> Result<Credits, Store
     .await
 }
 
-/// Nobody asks about it any more.
-async fn settle_row(
+/// Nobody asks about it any more. The card's token goes out of the answer that was kept.
+pub(super) async fn settle_row(
     change: &Change<'_>,
     state: PaymentState,
     decline: Option<DeclineClass>,
@@ -93,7 +113,8 @@ async fn settle_row(
     tx.execute(
         "UPDATE payments
             SET state = $3, reason = $4, decline = $5, gateway_transaction_id = coalesce($6, gateway_transaction_id),
-                settled_at = $7, settled_by = $8, retry_at = NULL, ask_at = NULL
+                settled_at = $7, settled_by = $8, retry_at = NULL, ask_at = NULL,
+                answer = answer #- '{card,authorization_code}' #- '{card,email}'
           WHERE account_id = $1 AND reference = $2",
         &[
             &snapshot.wallet.key.account.get(),
@@ -136,6 +157,6 @@ pub(super) async fn stay_open(change: &Change<'_>, state: PaymentState) -> Resul
     .await?;
     match &snapshot.bought {
         Bought::Topup(topup) => topup::stay_open(change, topup, state).await,
-        Bought::Purchase(_) => Ok(()),
+        Bought::Purchase(_) | Bought::Registration(_) => Ok(()),
     }
 }

@@ -1,12 +1,14 @@
 //! Settlement: the one transaction that a payment's result goes through, whatever its source and whatever it pays
-//! for: an automatic top-up, or a purchase by hand.
+//! for: an automatic top-up, a purchase by hand, or a card's registration.
 //!
 //! Everything is locked, the rules decide, and what they say is done here: `ending` credits or fails, with what a
-//! top-up (`topup`) and a purchase (`purchase`) do differently; `reversal` takes back, holds and releases (V1).
+//! top-up (`topup`) and a purchase (`purchase`) do differently; `registration` enables; `reversal` takes back, holds and
+//! releases (V1).
 //! Left out: asking the gateway again (`inquiries`), and everything that decides.
 
 mod ending;
 mod purchase;
+mod registration;
 mod reversal;
 mod snapshot;
 mod topup;
@@ -16,7 +18,7 @@ use crate::transaction::Tx;
 use crate::{Store, StoreError};
 use ending::Ending;
 use jiff::SignedDuration;
-use snapshot::Snapshot;
+use snapshot::{Bought, Snapshot};
 use topup_rules::inquiries::InquiryPolicy;
 use topup_rules::message::PaymentResult;
 use topup_rules::money::Money;
@@ -32,6 +34,8 @@ pub struct SettlementPolicy {
     pub failures_to_disable: u32,
     /// When the gateway is asked about what stays open (C8).
     pub inquiries: InquiryPolicy,
+    /// A registration's charge is given back (E3).
+    pub refund_registration: bool,
 }
 
 /// What became of a payment's result.
@@ -45,6 +49,13 @@ pub enum Settled {
         amount: Money,
         /// To be published now.
         outbox: Vec<OutboxMessage>,
+    },
+    /// E3: a card's registration was paid.
+    Registered {
+        /// Auto top-up is enabled with it.
+        enabled: bool,
+        /// What was captured.
+        amount: Money,
     },
     /// A definite failure.
     Failed {
@@ -131,6 +142,17 @@ async fn settle_in(
                 outbox,
             })
         }
+        Settlement::Register { enable } => {
+            let enabled = match &snapshot.bought {
+                Bought::Registration(it) => registration::succeed(&change, it, enable).await?,
+                // What the rules register is a registration.
+                Bought::Topup(_) | Bought::Purchase(_) => false,
+            };
+            Ok(Settled::Registered {
+                enabled,
+                amount: snapshot.intent.amount,
+            })
+        }
         Settlement::Fail {
             disable,
             reason,
@@ -164,7 +186,13 @@ async fn settle_in(
         }
         Settlement::CameAndWent { quantity, take } => {
             let came = Ending::Credited { quantity, late: true };
-            let mut outbox = ending::end(&change, &came).await?;
+            let mut outbox = match &snapshot.bought {
+                Bought::Registration(it) => {
+                    registration::came_and_went(&change, it).await?;
+                    Vec::new()
+                }
+                Bought::Topup(_) | Bought::Purchase(_) => ending::end(&change, &came).await?,
+            };
             outbox.extend(reversal::take_back(&change, &take).await?);
             Ok(Settled::Reversed {
                 whole: take.whole,

@@ -1,14 +1,45 @@
-//! What a purchase's account holder is told at its end (P4): a receipt, or that it failed. Its failure disables
-//! nothing, and what became of it stands in its payment alone.
+//! What a purchase's end brings about besides credits: its account holder is told (P4): a receipt, or that it failed. Its
+//! failure disables nothing, and what became of it stands in its payment alone. Consent to 1-Click that was agreed with
+//! it stands once it is paid (P3).
 
 use super::Change;
 use super::ending::Ending;
 use super::snapshot::Purchase;
+use crate::{StoreError, one_click};
 use topup_rules::credits::Credits;
+use topup_rules::message::PaymentResult;
 use topup_rules::notices::{self, Bought, NoticeDraft};
 
 /// Where the name on an invoice stands in what the buyer gave for it.
 const BILLING_NAME: &str = "name";
+
+/// P3: the card is kept by the consent that was agreed with it.
+pub(super) async fn end(change: &Change<'_>, purchase: &Purchase, ending: &Ending) -> Result<(), StoreError> {
+    let Change { tx, result, .. } = change;
+    let account = purchase.wallet.account;
+    match (ending, purchase.consent) {
+        (Ending::Credited { .. }, Some(consent)) => {
+            let card = one_click::stand(tx, account, consent, result, &purchase.email).await?;
+            tx.execute(
+                "UPDATE payments SET card_id = coalesce($3, card_id) WHERE account_id = $1 AND reference = $2",
+                &[&account.get(), &result.reference.as_str(), &card],
+            )
+            .await?;
+        }
+        (Ending::Credited { .. } | Ending::Failed { .. }, _) => {}
+    }
+    Ok(())
+}
+
+/// The last digits of the card that was paid with on the gateway's page.
+fn seen_last4(result: &PaymentResult) -> Option<&str> {
+    result
+        .card
+        .as_ref()?
+        .get("last4")?
+        .as_str()
+        .filter(|it| it.len() == 4 && it.bytes().all(|b| b.is_ascii_digit()))
+}
 
 /// A receipt, or the bad news.
 pub(super) fn told(
@@ -25,7 +56,10 @@ pub(super) fn told(
         amount: snapshot.intent.amount,
         tax_minor: purchase.tax_minor,
         reference: &snapshot.intent.reference,
-        card_last4: snapshot.card_last4.as_deref(),
+        card_last4: snapshot
+            .card_last4
+            .as_deref()
+            .or_else(|| seen_last4(change.result)),
         billing_name: purchase
             .billing
             .as_ref()

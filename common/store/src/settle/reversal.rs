@@ -3,8 +3,8 @@
 //! Each refund and each dispute is a row of its own, so that a repeat finds itself. A reversal triggers nothing (T3),
 //! and can raise a low-credit notice (L1).
 
-use super::Change;
 use super::snapshot::Bought;
+use super::{Change, registration};
 use crate::ledger::{self, Entry};
 use crate::outbox::OutboxMessage;
 use crate::{StoreError, events, notices, rows};
@@ -19,7 +19,8 @@ use topup_rules::topup::{PaymentState, TopupState};
 /// What stands in the account holder's settings once a payment was reversed.
 const DISABLED_BECAUSE: &str = "a payment was given back";
 
-/// Takes the credits back, disables card auto top-up of all the account's wallets, and tells the account holder.
+/// Takes the credits back, disables card auto top-up of all the account's wallets, and tells the account holder. Not so
+/// with a registration's charge, which bought nothing.
 pub(super) async fn take_back(
     change: &Change<'_>,
     taken: &TakeBack,
@@ -37,6 +38,13 @@ pub(super) async fn take_back(
     };
     write(change, &taken.reversal_id, &row).await?;
     count_on_payment(change, taken).await?;
+    match &snapshot.bought {
+        Bought::Registration(it) => registration::given_back(change, it).await?,
+        Bought::Topup(_) | Bought::Purchase(_) => {}
+    }
+    if !taken.disable_cards {
+        return notices::request(tx, &drafts, snapshot.traceparent.as_deref()).await;
+    }
     let disabled = disable_cards(change, &cause).await?;
     let told = texts::TakenBack {
         wallet: snapshot.wallet.key,
@@ -115,7 +123,7 @@ async fn count_on_payment(change: &Change<'_>, taken: &TakeBack) -> Result<(), S
             )
             .await?;
         }
-        (Bought::Topup(_), false) | (Bought::Purchase(_), _) => {}
+        (Bought::Topup(_), false) | (Bought::Purchase(_) | Bought::Registration(_), _) => {}
     }
     Ok(())
 }
@@ -171,7 +179,7 @@ pub(super) async fn hold(
         reference: &snapshot.intent.reference,
         topup: match &snapshot.bought {
             Bought::Topup(topup) => Some(topup.id),
-            Bought::Purchase(_) => None,
+            Bought::Purchase(_) | Bought::Registration(_) => None,
         },
     };
     let amount = Money::new(amount_minor, snapshot.intent.amount.currency);

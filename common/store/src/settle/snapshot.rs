@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use topup_rules::account::Wallet;
 use topup_rules::credits::Credits;
-use topup_rules::ids::{AccountId, Reference, WalletKey};
+use topup_rules::ids::{AccountId, Reference, ReferenceKind, WalletKey};
 use topup_rules::message::{PaymentResult, PaymentStatus};
 use topup_rules::money::Money;
 use topup_rules::settle::{PaidFor, PaymentIntent, ReversalRow};
@@ -21,6 +21,8 @@ pub(super) struct Snapshot {
     pub(super) wallet: Wallet,
     /// Of the card that was charged.
     pub(super) card_last4: Option<String>,
+    /// E8, P3: a saved card was charged that no consent needs any more: its token was kept for this payment alone.
+    pub(super) is_left_over: bool,
     pub(super) traceparent: Option<String>,
     /// The database's clock, read when all locks were held.
     pub(super) now: Timestamp,
@@ -30,6 +32,7 @@ pub(super) struct Snapshot {
 pub(super) enum Bought {
     Topup(Topup),
     Purchase(Purchase),
+    Registration(Registration),
 }
 
 /// A purchase's row. It never changes.
@@ -40,6 +43,21 @@ pub(super) struct Purchase {
     /// The tax in its price, in the currency's minor unit.
     pub(super) tax_minor: i64,
     pub(super) billing: Option<serde_json::Value>,
+    pub(super) email: String,
+    /// P3: agreed with it.
+    pub(super) consent: Option<Uuid>,
+}
+
+/// A registration's row, as far as it never changes.
+pub(super) struct Registration {
+    pub(super) id: Uuid,
+    pub(super) wallet: WalletKey,
+    pub(super) threshold: Credits,
+    pub(super) quantity: Credits,
+    pub(super) terms_version: String,
+    pub(super) address: String,
+    pub(super) agreed_at: Timestamp,
+    pub(super) email: String,
 }
 
 /// What of a payment never changes: it says which rows are to be locked.
@@ -47,6 +65,7 @@ struct Fixed {
     wallet: WalletKey,
     topup: Option<Uuid>,
     purchase: Option<Purchase>,
+    registration: Option<Registration>,
     paid_for: PaidFor,
     traceparent: Option<String>,
 }
@@ -68,24 +87,27 @@ impl Snapshot {
         let Some(wallet) = wallets.remove(&fixed.wallet) else {
             return Ok(None);
         };
-        let bought = match (fixed.topup, fixed.purchase) {
-            (Some(topup), _) => {
+        let bought = match (fixed.topup, fixed.purchase, fixed.registration) {
+            (Some(topup), _, _) => {
                 lock_spacing(tx, account).await?;
                 let Some(locked) = lock_topup(tx, account, topup).await? else {
                     return Ok(None);
                 };
                 Bought::Topup(locked.topup)
             }
-            (None, Some(purchase)) => Bought::Purchase(purchase),
-            (None, None) => return Ok(None),
+            (None, Some(purchase), _) => Bought::Purchase(purchase),
+            (None, None, Some(registration)) => Bought::Registration(registration),
+            (None, None, None) => return Ok(None),
         };
         let quantity = bought.quantity();
-        let (intent, card_last4) = payment(tx, account, result, fixed.paid_for, quantity).await?;
+        let (intent, card_last4, is_left_over) =
+            payment(tx, account, result, fixed.paid_for, quantity).await?;
         Ok(Some(Self {
             intent,
             bought,
             wallet,
             card_last4,
+            is_left_over,
             traceparent: fixed.traceparent,
             now: tx.clock().await?,
         }))
@@ -111,6 +133,7 @@ impl Bought {
         match self {
             Self::Topup(topup) => topup.quantity,
             Self::Purchase(purchase) => purchase.quantity,
+            Self::Registration(_) => Credits::ZERO,
         }
     }
 
@@ -119,6 +142,7 @@ impl Bought {
         match self {
             Self::Topup(_) => "topup",
             Self::Purchase(_) => "purchase",
+            Self::Registration(_) => "registration",
         }
     }
 
@@ -126,18 +150,22 @@ impl Bought {
         match self {
             Self::Topup(topup) => topup.id,
             Self::Purchase(purchase) => purchase.id,
+            Self::Registration(registration) => registration.id,
         }
     }
 }
 
 async fn fixed(tx: &Tx, account: AccountId, reference: &Reference) -> Result<Option<Fixed>, StoreError> {
     tx.query_opt(
-        "SELECT p.account_id, coalesce(t.service, b.service) AS service, p.topup_id, p.purchase_id,
-                b.method, b.quantity_milli, b.tax_minor, b.billing,
-                coalesce(t.traceparent, b.traceparent) AS traceparent
+        "SELECT p.account_id, coalesce(t.service, b.service, r.service) AS service, p.kind, p.topup_id, p.purchase_id,
+                b.method, b.quantity_milli, b.tax_minor, b.billing, b.email, b.consent_id,
+                p.registration_id, r.threshold_milli, r.quantity_milli AS registered_milli, r.terms_version, r.address,
+                r.agreed_at, r.email AS registered_email,
+                coalesce(t.traceparent, b.traceparent, r.traceparent) AS traceparent
            FROM payments p
            LEFT JOIN topups t ON t.account_id = p.account_id AND t.topup_id = p.topup_id
            LEFT JOIN purchases b ON b.account_id = p.account_id AND b.purchase_id = p.purchase_id
+           LEFT JOIN card_registrations r ON r.account_id = p.account_id AND r.registration_id = p.registration_id
           WHERE p.account_id = $1 AND p.reference = $2",
         &[&account.get(), &reference.as_str()],
     )
@@ -149,24 +177,43 @@ async fn fixed(tx: &Tx, account: AccountId, reference: &Reference) -> Result<Opt
 
 fn fixed_of(row: &Row) -> Result<Fixed, StoreError> {
     let wallet = rows::wallet_key(row, "payments")?;
-    let topup: Option<Uuid> = row.try_get("topup_id")?;
-    let (paid_for, purchase) = match topup {
-        Some(topup) => (PaidFor::Topup(topup), None),
-        None => {
+    let mut fixed = Fixed {
+        wallet,
+        topup: row.try_get("topup_id")?,
+        purchase: None,
+        registration: None,
+        paid_for: PaidFor::Topup(Uuid::nil()),
+        traceparent: row.try_get("traceparent")?,
+    };
+    match rows::name(row, "kind", "payments")? {
+        ReferenceKind::Topup => fixed.paid_for = PaidFor::Topup(row.try_get("topup_id")?),
+        ReferenceKind::Purchase => {
             let purchase = purchase(row, wallet)?;
-            let paid_for = PaidFor::Purchase {
+            fixed.paid_for = PaidFor::Purchase {
                 id: purchase.id,
                 method: rows::name(row, "method", "purchases")?,
             };
-            (paid_for, Some(purchase))
+            fixed.purchase = Some(purchase);
         }
-    };
-    Ok(Fixed {
+        ReferenceKind::Registration => {
+            let registration = registration(row, wallet)?;
+            fixed.paid_for = PaidFor::Registration(registration.id);
+            fixed.registration = Some(registration);
+        }
+    }
+    Ok(fixed)
+}
+
+fn registration(row: &Row, wallet: WalletKey) -> Result<Registration, StoreError> {
+    Ok(Registration {
+        id: row.try_get("registration_id")?,
         wallet,
-        topup,
-        purchase,
-        paid_for,
-        traceparent: row.try_get("traceparent")?,
+        threshold: rows::credits(row, "threshold_milli")?,
+        quantity: rows::credits(row, "registered_milli")?,
+        terms_version: row.try_get("terms_version")?,
+        address: row.try_get("address")?,
+        agreed_at: row.try_get("agreed_at")?,
+        email: row.try_get("registered_email")?,
     })
 }
 
@@ -177,6 +224,8 @@ fn purchase(row: &Row, wallet: WalletKey) -> Result<Purchase, StoreError> {
         quantity: rows::credits(row, "quantity_milli")?,
         tax_minor: row.try_get("tax_minor")?,
         billing: row.try_get("billing")?,
+        email: row.try_get("email")?,
+        consent: row.try_get("consent_id")?,
     })
 }
 
@@ -187,10 +236,16 @@ async fn payment(
     result: &PaymentResult,
     paid_for: PaidFor,
     quantity: Credits,
-) -> Result<(PaymentIntent, Option<String>), StoreError> {
+) -> Result<(PaymentIntent, Option<String>, bool), StoreError> {
     let row = tx
         .query_one(
-            "SELECT p.amount_minor, p.currency, p.mode, p.state, p.reversed_minor, p.taken_back_milli, c.last4
+            "SELECT p.amount_minor, p.currency, p.mode, p.state, p.reversed_minor, p.taken_back_milli, c.last4,
+                    coalesce(c.authorization_code <> '', false)
+                    AND NOT EXISTS (SELECT FROM wallets w
+                                     WHERE w.account_id = c.account_id AND w.auto_card_id = c.card_id)
+                    AND NOT EXISTS (SELECT FROM one_click_consents o
+                                     WHERE o.account_id = c.account_id AND o.card_id = c.card_id
+                                       AND o.withdrawn_at IS NULL) AS is_left_over
                FROM payments p
                LEFT JOIN cards c ON c.account_id = p.account_id AND c.card_id = p.card_id
               WHERE p.account_id = $1 AND p.reference = $2
@@ -212,7 +267,7 @@ async fn payment(
         taken_back: rows::credits(&row, "taken_back_milli")?,
         reversal: reversal(tx, account, result).await?,
     };
-    Ok((intent, row.try_get("last4")?))
+    Ok((intent, row.try_get("last4")?, row.try_get("is_left_over")?))
 }
 
 /// What is recorded of the reversal that a result names; the payment's lock covers it.

@@ -8,6 +8,7 @@ use topup_rules::credits::Credits;
 use topup_rules::ids::{Reference, Service, TopupId};
 use topup_rules::message::{Channel, ResultSource, Template};
 use topup_rules::money::Money;
+use topup_rules::registration::RegistrationOutcome;
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::{PaymentState, TopupState};
 use uuid::Uuid;
@@ -123,6 +124,33 @@ pub enum Fact {
         /// Credits that came.
         credits: Option<Credits>,
         /// Why, where it did not succeed.
+        reason: Option<String>,
+        /// Whose result it was.
+        settled_by: Option<ResultSource>,
+    },
+    /// E3, C5: a card was to be registered, and the intent committed.
+    Registering {
+        /// Which registration.
+        registration_id: Uuid,
+        /// Reaching it was to trigger.
+        threshold: Credits,
+        /// Credits of one top-up.
+        quantity: Credits,
+        /// The charge.
+        #[serde(serialize_with = "one_money")]
+        amount: Money,
+        /// The payment's key.
+        reference: Reference,
+    },
+    /// E3, E8: how a registration ended.
+    Registered {
+        /// Which registration.
+        registration_id: Uuid,
+        /// How.
+        outcome: RegistrationOutcome,
+        /// Of the card.
+        card_last4: Option<String>,
+        /// Why nothing was enabled.
         reason: Option<String>,
         /// Whose result it was.
         settled_by: Option<ResultSource>,

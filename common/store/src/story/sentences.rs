@@ -92,6 +92,29 @@ impl fmt::Display for Fact {
                 optional(f, ": ", reason.as_ref())?;
                 optional(f, ", settled by ", settled_by.as_ref())
             }
+            Self::Registering {
+                threshold,
+                quantity,
+                amount,
+                reference,
+                ..
+            } => write!(
+                f,
+                "a card is to be registered for {quantity} credits at {threshold}, by a charge of {amount}, reference \
+                 {reference}"
+            ),
+            Self::Registered {
+                outcome,
+                card_last4,
+                reason,
+                settled_by,
+                ..
+            } => {
+                write!(f, "the card's registration ended: {outcome}")?;
+                optional(f, ", the card ends in ", card_last4.as_ref())?;
+                optional(f, ": ", reason.as_ref())?;
+                optional(f, ", settled by ", settled_by.as_ref())
+            }
             Self::Disputed {
                 reference,
                 amount,

@@ -76,7 +76,7 @@ impl Store {
 async fn lock_paid_for(tx: &Tx, intent: &ChargeIntent) -> Result<(), StoreError> {
     match intent.paid_for {
         PaidFor::Topup(topup) => lock_topup(tx, intent.account, topup).await.map(drop),
-        PaidFor::Purchase { .. } => Ok(()),
+        PaidFor::Purchase { .. } | PaidFor::Registration(_) => Ok(()),
     }
 }
 
@@ -102,7 +102,9 @@ async fn record(
                 .record(tx, "charge", result.status.as_str(), result.reason.as_deref())
                 .await?;
             match intent.paid_for {
-                PaidFor::Purchase { .. } => asked.lead_to(tx, challenge_url.as_deref()).await?,
+                PaidFor::Purchase { .. } | PaidFor::Registration(_) => {
+                    asked.lead_to(tx, challenge_url.as_deref()).await?;
+                }
                 // Nobody is there to go anywhere (C7).
                 PaidFor::Topup(_) => {}
             }
@@ -113,7 +115,7 @@ async fn record(
             let due = due_again(tx, intent, at_least_s.unwrap_or(0), pauses).await?;
             match intent.paid_for {
                 PaidFor::Topup(topup) => asked.try_again(tx, topup, reason, due).await,
-                PaidFor::Purchase { .. } => asked.ask_about(tx, due).await,
+                PaidFor::Purchase { .. } | PaidFor::Registration(_) => asked.ask_about(tx, due).await,
             }
         }
     }

@@ -31,7 +31,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(200);
 pub(crate) enum Target {
     /// A top-up.
     Topup(TopupId),
-    /// A purchase's payment.
+    /// A purchase's payment, or a registration's.
     Purchase(Reference),
 }
 
@@ -45,7 +45,9 @@ impl FromStr for Target {
         let reference: Option<Reference> = text.parse().ok();
         match reference.map(|it| (it.parts(), it)) {
             Some((Some((ReferenceKind::Topup, _, id)), _)) => Ok(Self::Topup(id)),
-            Some((Some((ReferenceKind::Purchase, _, _)), reference)) => Ok(Self::Purchase(reference)),
+            Some((Some((ReferenceKind::Purchase | ReferenceKind::Registration, _, _)), reference)) => {
+                Ok(Self::Purchase(reference))
+            }
             Some((None, _)) | None => Err("is neither a top-up's id nor a payment's reference".to_owned()),
         }
     }

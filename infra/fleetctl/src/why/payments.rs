@@ -4,6 +4,7 @@
 use super::sentences::because;
 use crate::words;
 use topup_rules::message::ResultSource;
+use topup_rules::registration::RegistrationOutcome;
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
 use topup_store::Fact;
@@ -17,6 +18,7 @@ pub(super) fn called(call: &str, outcome: &str, detail: Option<&str>, took_ms: i
         "charge" => charge_told(outcome),
         "verify" => verify_told(outcome),
         "initialize" => page_told(outcome),
+        "refund" => refund_told(outcome),
         _ => format!("The payment gateway was called: {outcome}"),
     };
     let detail = detail.map(|detail| format!(": \"{detail}\"")).unwrap_or_default();
@@ -61,6 +63,17 @@ fn page_told(outcome: &str) -> String {
     format!("The payment gateway was asked for a page to pay on and {answer}")
 }
 
+fn refund_told(outcome: &str) -> String {
+    let answer = match outcome {
+        "taken" => "has taken that on",
+        "refused" => "refused",
+        "unknown" => "gave no answer that decides it, so it is looked up",
+        OUR_TROUBLE => "could not be used (our trouble, not the customer's)",
+        other => other,
+    };
+    format!("The payment gateway was asked to give the money back and {answer}")
+}
+
 /// Whose word a result is.
 pub(super) fn source_told(source: ResultSource) -> &'static str {
     match source {
@@ -101,6 +114,47 @@ pub(super) fn bought(fact: &Fact) -> String {
         "{} were to be bought by hand for {price}, {how}. Payment reference {reference}.",
         words::credits(*quantity)
     )
+}
+
+/// E3: a card was to be registered, and how that ended.
+pub(super) fn registration(fact: &Fact) -> String {
+    match fact {
+        Fact::Registering {
+            registration_id: _,
+            threshold,
+            quantity,
+            amount,
+            reference,
+        } => format!(
+            "A card was to be registered, so that {} are bought automatically when {} are left, by a charge of {amount} on \
+             the payment gateway's page. Payment reference {reference}.",
+            words::credits(*quantity),
+            words::credits(*threshold)
+        ),
+        Fact::Registered {
+            registration_id: _,
+            outcome,
+            card_last4,
+            reason,
+            settled_by,
+        } => {
+            let ended = match outcome {
+                RegistrationOutcome::Enabled => "The card was registered and automatic top-up enabled",
+                RegistrationOutcome::NotEnabled => "It was paid, but automatic top-up was not enabled",
+                RegistrationOutcome::Failed => "It was not paid, and nothing changed",
+            };
+            let card = card_last4
+                .as_ref()
+                .map(|last4| format!(" (card ending in {last4})"))
+                .unwrap_or_default();
+            format!(
+                "{ended}{card}{}{}",
+                because(reason.as_deref()),
+                known_from(*settled_by)
+            )
+        }
+        _ => String::new(),
+    }
 }
 
 /// P4: where a purchase's payment stands.
@@ -186,6 +240,8 @@ pub(super) fn reversal(fact: &Fact) -> String {
         | Fact::Called { .. }
         | Fact::StillOpen { .. }
         | Fact::Ended { .. }
+        | Fact::Registering { .. }
+        | Fact::Registered { .. }
         | Fact::Bought { .. }
         | Fact::Paid { .. }
         | Fact::Disabled { .. }

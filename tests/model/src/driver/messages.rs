@@ -220,6 +220,8 @@ impl Driver<'_> {
                 done.messages = outbox;
                 if disabled { "failed and disabled" } else { "failed" }
             }
+            // No card is registered in these histories.
+            Settled::Registered { .. } => "registered",
             Settled::StillOpen(_) => "still open",
             Settled::Reversed { whole, outbox, .. } => {
                 done.messages = outbox;

@@ -282,10 +282,10 @@ impl Driver<'_> {
         let Bought { id, purchase, card } = &bought;
         let rules = self.model.buy(*id, purchase, card.as_deref());
         let account = account_of(&purchase.wallet);
-        let card_id = match card {
-            Some(signature) => self.db.card_id(account, signature).await?,
-            None => None,
-        };
+        // Whoever buys by one click has agreed to it, for this card and this once.
+        if let Some(signature) = card {
+            self.db.agree_to_one_click(account, signature).await?;
+        }
         let begun = self
             .db
             .store
@@ -295,7 +295,7 @@ impl Driver<'_> {
                 service: service_of(&purchase.wallet).parse()?,
                 quantity: Credits::from_milli(purchase.quantity),
                 method: purchase.method,
-                card_id,
+                agreement: None,
                 email: None,
                 billing: None,
                 gateway: policy::GATEWAY,
@@ -303,6 +303,7 @@ impl Driver<'_> {
                 traceparent: None,
             })
             .await?;
+        self.db.forget_one_click().await?;
         let store = match begun {
             Begun::Charge(intent) => {
                 let words = format!(

@@ -142,17 +142,28 @@ impl Model {
         self.with_wallet(wallet, |row| row.low = threshold);
     }
 
+    /// E8: a card whose token is kept although no wallet uses it.
+    pub(super) fn is_left_over(&self, account: i64, signature: &str) -> bool {
+        let key = format!("{account}/{signature}");
+        let has_token = self.world.cards.get(&key).is_some_and(|code| !code.is_empty());
+        has_token && !self.is_used_by_wallet(account, signature)
+    }
+
+    fn is_used_by_wallet(&self, account: i64, signature: &str) -> bool {
+        self.world.wallets.iter().any(|(key, row)| {
+            account_of(key) == account
+                && row
+                    .auto
+                    .as_ref()
+                    .is_some_and(|a| a.card.as_deref() == Some(signature))
+        })
+    }
+
     /// E8: a card that no wallet uses, and no unsettled payment may still need.
-    fn forget_unused(&mut self, account: i64) {
+    pub(super) fn forget_unused(&mut self, account: i64) {
         let world = &self.world;
         let is_used = |signature: &str| {
-            let by_wallet = world.wallets.iter().any(|(key, row)| {
-                account_of(key) == account
-                    && row
-                        .auto
-                        .as_ref()
-                        .is_some_and(|a| a.card.as_deref() == Some(signature))
-            });
+            let by_wallet = self.is_used_by_wallet(account, signature);
             let by_payment = world.payments.values().any(|row| {
                 row.card.as_deref() == Some(signature)
                     && matches!(

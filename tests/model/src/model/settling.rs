@@ -96,6 +96,14 @@ impl Model {
             row.retry_at = None;
             row.ask_at = None;
         });
+        // E8: a card that was replaced while it was charged was kept for this payment alone.
+        let Some(payment) = self.world.payments.get(&told.reference).cloned() else {
+            return;
+        };
+        let account = account_of(&self.bought(&payment).wallet);
+        if payment.card.is_some_and(|card| self.is_left_over(account, &card)) {
+            self.forget_unused(account);
+        }
     }
 
     /// C6, C10.

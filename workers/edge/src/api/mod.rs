@@ -4,12 +4,16 @@
 //! is decided here: a route reads what came, asks whether the caller may, calls the store, and writes what came of it.
 
 mod accounts;
+mod auto_topup;
 mod contact;
 #[cfg(test)]
 #[path = "document.rs"]
 mod document_test;
+mod given;
 mod holds;
 mod low_credit;
+mod one_click;
+mod purchases;
 mod quotes;
 mod transfers;
 mod wallets;
@@ -32,8 +36,11 @@ const PREFIX: &str = "/v1";
 fn resources() -> OpenApiRouter<Arc<Edge>> {
     OpenApiRouter::new()
         .merge(accounts::routes())
+        .merge(auto_topup::routes())
         .merge(contact::routes())
         .merge(low_credit::routes())
+        .merge(one_click::routes())
+        .merge(purchases::routes())
         .merge(quotes::routes())
         .merge(transfers::routes())
         .merge(wallets::routes())

@@ -86,16 +86,16 @@ pub(super) struct AutoTopup {
 pub(super) struct CardShown {
     /// `visa`.
     #[schema(required = true)]
-    brand: Option<String>,
+    pub(super) brand: Option<String>,
     /// The last four digits.
     #[schema(required = true)]
-    last4: Option<String>,
+    pub(super) last4: Option<String>,
     /// 1 to 12.
     #[schema(required = true)]
-    exp_month: Option<u8>,
+    pub(super) exp_month: Option<u8>,
     /// With its century.
     #[schema(required = true)]
-    exp_year: Option<u16>,
+    pub(super) exp_year: Option<u16>,
 }
 
 /// An account's limits on automatic top-ups by card.

@@ -1,13 +1,13 @@
 //! The gateway's list of a period, page by page.
 
 use super::{LEAVE_MAX, ReconcileError};
-use crate::line::Line;
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::sleep;
 use topup_gateways::payment::{Listed, PaymentGateway, TransactionPage};
 use topup_rules::lines::CallEnd;
+use topup_runtime::Line;
 
 /// Pages that are read, at most: a list that never ends is none.
 const PAGES_MAX: u32 = 20_000;

@@ -1,10 +1,11 @@
 //! Answers to a charge, and what they are read as.
 
 use super::*;
-use crate::payment::{CardSeen, OurTrouble};
+use crate::payment::OurTrouble;
 use crate::paystack::samples::{self, REFERENCE, about, received_at, refusal};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use topup_rules::cards::SeenCard;
 use topup_rules::lines::CallEnd;
 use topup_rules::money::Money;
 
@@ -43,7 +44,9 @@ fn a_success_is_read_whole() {
         transaction_id: Some("4099490251".to_owned()),
         reason: Some("Approved".to_owned()),
         decline: None,
-        card: Some(CardSeen {
+        card: Some(SeenCard {
+            authorization_code: Some("AUTH_secretcode".to_owned()),
+            email: Some("holder@example.com".to_owned()),
             brand: Some("visa".to_owned()),
             last4: Some("4081".to_owned()),
             exp_month: Some(12),

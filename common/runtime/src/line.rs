@@ -12,11 +12,15 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 
 /// Calls of one class to one gateway.
 #[derive(Debug)]
-pub(crate) struct Line {
-    pub(crate) store: Store,
-    pub(crate) gateway: &'static str,
-    pub(crate) class: CallClass,
-    pub(crate) policy: LinePolicy,
+pub struct Line {
+    /// Where the line stands.
+    pub store: Store,
+    /// Which gateway: `paystack`.
+    pub gateway: &'static str,
+    /// What calls.
+    pub class: CallClass,
+    /// What the platform decided about them.
+    pub policy: LinePolicy,
 }
 
 impl Line {
@@ -24,7 +28,7 @@ impl Line {
     ///
     /// # Errors
     /// The database's.
-    pub(crate) async fn leave(&self, wait_max: Duration) -> Result<bool, StoreError> {
+    pub async fn leave(&self, wait_max: Duration) -> Result<bool, StoreError> {
         let started = Instant::now();
         loop {
             let asked = self.store.admit_call(self.gateway, self.class, &self.policy);
@@ -45,7 +49,7 @@ impl Line {
     ///
     /// # Errors
     /// The database's; the line does not learn of it then.
-    pub(crate) async fn ended(&self, end: CallEnd) -> Result<(), StoreError> {
+    pub async fn ended(&self, end: CallEnd) -> Result<(), StoreError> {
         self.store
             .end_call(self.gateway, self.class, end, &self.policy)
             .await

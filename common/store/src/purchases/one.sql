@@ -1,0 +1,9 @@
+-- $1 whose, $2 which
+SELECT b.purchase_id, b.service, b.method, b.quantity_milli, b.amount_minor, b.tax_minor, b.currency, b.email, b.billing,
+       b.created_at, p.reference, p.state, p.reason, p.settled_at, p.checkout_url, p.reversed_minor, c.last4, c.brand,
+       CASE WHEN o.consent_id IS NOT NULL THEN o.card_id IS NOT NULL END AS one_click
+  FROM purchases b
+  JOIN payments p ON p.account_id = b.account_id AND p.purchase_id = b.purchase_id
+  LEFT JOIN cards c ON c.account_id = p.account_id AND c.card_id = p.card_id
+  LEFT JOIN one_click_consents o ON o.account_id = b.account_id AND o.consent_id = b.consent_id
+ WHERE b.account_id = $1 AND b.purchase_id = $2
