@@ -175,9 +175,15 @@ async fn a_holder_says_how_it_is_reached_and_when_it_is_told_of_low_credit() -> 
         contact
     );
     assert_eq!(holder.get("/accounts/2001/contact").await?.ok()?, contact);
-    let wrong = json!({"mobile": "call me", "language": "en"});
+    let wrong = json!({"mobile": "call me", "email": null, "language": "en"});
     let problem = holder.put("/accounts/2001/contact", &wrong).await?.problem(422)?;
     assert_eq!(problem["errors"][0]["pointer"], "/mobile");
+    // What was forgotten is not taken away.
+    let forgotten = json!({"mobile": "+27820009999", "language": "af"});
+    holder
+        .put("/accounts/2001/contact", &forgotten)
+        .await?
+        .problem(400)?;
     // Not by its main on its behalf.
     let main = app.holder(MAIN).await?;
     main.put("/accounts/2001/contact", &contact).await?.problem(403)?;

@@ -21,11 +21,12 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Edge>> {
 #[schema(as = Contact, example = json!({"mobile": "+27820000001", "email": "ops@example.com", "language": "en"}))]
 pub(super) struct ContactView {
     /// The number: 6 to 15 digits, `+` may come first; none: no SMS.
-    #[serde(default)]
+    // Without it, an address that was forgotten would be taken away.
+    #[serde(deserialize_with = "Option::deserialize")]
     #[schema(required = true)]
     mobile: Option<String>,
     /// The address; none: no e-mail.
-    #[serde(default)]
+    #[serde(deserialize_with = "Option::deserialize")]
     #[schema(required = true)]
     email: Option<String>,
     /// What notices are written in: `en`.
@@ -49,7 +50,7 @@ async fn one(
 
 /// Change how the account's holder is told
 ///
-/// What is left out is taken away.
+/// All three have to be there; `null` takes a number or an address away.
 #[utoipa::path(
     put, path = "/accounts/{account}/contact", operation_id = "change_contact", tag = "accounts",
     params(("account" = i64, Path, description = "The account", minimum = 1, example = 1001)),
