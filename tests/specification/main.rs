@@ -48,6 +48,7 @@ mod api;
 mod api_accounts;
 mod api_repeats;
 mod api_rights;
+mod described;
 mod signing_in;
 
 // What goes wrong loses nothing and doubles nothing.
@@ -61,6 +62,7 @@ mod crash_points;
 mod database;
 mod delays;
 mod deploys;
+mod edge_apart;
 mod judge;
 mod migrations;
 mod network;
