@@ -16,7 +16,7 @@ use crate::setup;
 use crate::stage::{Page, SHORTENED, Stage};
 
 /// The sandbox's address.
-const SANDBOX_URL: &str = "SANDBOX_URL";
+pub(crate) const SANDBOX_URL: &str = "SANDBOX_URL";
 /// The management page as a person finds it.
 const MANAGEMENT_URL: &str = "MANAGEMENT_URL";
 /// Below the directory for temporary files: what is imported and published.
@@ -59,7 +59,7 @@ pub(crate) async fn set_up(narrator: &mut Narrator) -> Result<Stage> {
 }
 
 /// A variable's value, or what stands in the file that `<variable>_FILE` names.
-fn setting(name: &str) -> Result<String> {
+pub(crate) fn setting(name: &str) -> Result<String> {
     if let Ok(value) = env::var(name) {
         return Ok(value);
     }

@@ -17,6 +17,7 @@ mod sandbox;
 mod setup;
 mod stage;
 mod story;
+mod visit;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,9 @@ struct Cli {
 enum Command {
     /// Write the sample events, moved to the present, into target/demo/events, to publish by hand
     Events,
+    /// Say where the Client Zone of the fleet is that `cargo up` started, and by which link a sample account gets in
+    #[command(after_help = visit::HELP)]
+    SignIn,
     /// Tell the story on a fleet that runs already, on a sandbox and without accounts: in containers, for example
     #[command(after_help = elsewhere::HELP)]
     Elsewhere,
@@ -52,6 +56,7 @@ async fn main() -> ExitCode {
     let mut narrator = Narrator::on_stdout();
     let result = match cli.command {
         Some(Command::Events) => write_events(&mut narrator),
+        Some(Command::SignIn) => visit::sign_in(&mut narrator).await,
         Some(Command::Elsewhere) => match elsewhere::set_up(&mut narrator).await {
             Ok(stage) => play(&mut narrator, stage, cli.keep).await,
             Err(error) => Err(error),
@@ -76,10 +81,13 @@ async fn play(narrator: &mut Narrator, stage: Stage, keep: bool) -> Result<()> {
         pressed = ctrl_c() => pressed.and_then(|()| bail!("stopped by Ctrl-C")),
     };
     match played {
-        Ok(()) if keep => {
-            setup::how_to_look_around(narrator, &stage)?;
-            ctrl_c().await?;
-        }
+        Ok(()) if keep => tokio::select! {
+            told = setup::how_to_look_around(narrator, &stage) => {
+                told?;
+                ctrl_c().await?;
+            }
+            pressed = ctrl_c() => pressed?,
+        },
         Ok(()) => {}
         Err(error) => return Err(with_logs(error, &stage)),
     }

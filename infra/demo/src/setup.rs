@@ -15,6 +15,7 @@ use crate::operator::{self, Operator};
 use crate::samples;
 use crate::sandbox::Sandbox;
 use crate::stage::{Page, SHORTENED, SPACING, Stage};
+use crate::visit;
 
 /// The accounts of the story.
 const ACCOUNTS: [i64; 4] = [1001, 1002, 1003, 1005];
@@ -129,7 +130,7 @@ fn management(narrator: &mut Narrator, stage: &Stage) {
 }
 
 /// With everything left running.
-pub(crate) fn how_to_look_around(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
+pub(crate) async fn how_to_look_around(narrator: &mut Narrator, stage: &Stage) -> Result<()> {
     narrator.heading(None, "Everything is still running");
     management(narrator, stage);
     narrator.fact("virtual host", &stage.page.vhost);
@@ -140,7 +141,12 @@ pub(crate) fn how_to_look_around(narrator: &mut Narrator, stage: &Stage) -> Resu
     if let Some(logs) = stage.logs() {
         narrator.fact("logs", &logs.display().to_string());
     }
-    let env = write_env(fleet.env())?;
+    if let Some(pages) = fleet.edge_url() {
+        narrator.step("waiting for the mail that lets a sample account into the Client Zone");
+        let invitation = visit::invite(&stage.operator, &stage.sandbox).await?;
+        visit::tell(narrator, &pages, &invitation);
+    }
+    let env = write_env(&fleet.env_of("fleetctl"))?;
     narrator.gap();
     narrator.paragraph("In another shell:");
     narrator.gap();
@@ -199,6 +205,10 @@ pub(crate) fn how_to_go_on(narrator: &mut Narrator) {
     narrator.command("fleetctl publish target/demo/events/1-threshold.ndjson");
     narrator.command("fleetctl why 1001");
     narrator.command("cargo down");
+    narrator.gap();
+    narrator.paragraph(visit::PROMISE);
+    narrator.gap();
+    narrator.command("cargo demo sign-in");
     narrator.gap();
     narrator.paragraph("Or the story once more, with everything left running at its end:");
     narrator.gap();
