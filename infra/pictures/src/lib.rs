@@ -5,6 +5,8 @@
 
 mod browser;
 mod page;
+mod site;
 
 pub use browser::Browser;
 pub use page::{HEAD, MAIN, Page};
+pub use site::{Light, Screen, Site};
