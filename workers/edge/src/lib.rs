@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`webhooks`] | `POST /webhooks/paystack`: the payment gateway tells of a payment |
 //! | [`api`] | `/v1/…`: the HTTP interface, for platforms that have pages and senders of their own |
+//! | `pages` | all else: the Client Zone, pages for account holders |
 //!
 //! [`buying`] and [`registering`] are the conversations with the payment gateway, whoever begins them; [`signing_in`]
 //! knows people by a password and a code.
@@ -23,6 +24,7 @@ pub mod api;
 pub mod buying;
 pub mod holding;
 pub mod http;
+mod pages;
 mod paying;
 pub mod registering;
 mod senders;
@@ -53,6 +55,8 @@ pub struct Edge {
     clock: Clock,
     /// None: webhooks alone are served.
     database: Option<PublicDatabase>,
+    /// Where people find the pages, from outside: without a slash at its end.
+    public_url: String,
     senders: Senders,
     webhooks: Semaphore,
     callers: Callers,
@@ -72,6 +76,7 @@ impl Edge {
             settings: Arc::clone(settings),
             clock: process.clock.clone(),
             database: process.database.clone(),
+            public_url: public_url(process)?,
             holding: process
                 .database
                 .as_ref()
@@ -88,4 +93,14 @@ impl Edge {
             ),
         }))
     }
+}
+
+/// As it was set; without that, the address that is listened to.
+fn public_url(process: &PublicProcess) -> Result<String, SettingsError> {
+    if let Some(url) = &process.settings.edge.public_url {
+        return Ok(url.as_str().trim_end_matches('/').to_owned());
+    }
+    let own = process.listener.local_addr();
+    let own = own.map_err(|wrong| SettingsError::about("edge.listen", &wrong.to_string()))?;
+    Ok(format!("http://{own}"))
 }

@@ -4,7 +4,7 @@
 //! process is told to stop, no further connection is taken, and requests in hand are answered.
 
 use crate::http::{headers, limits, measure};
-use crate::{Edge, api, webhooks};
+use crate::{Edge, api, pages, webhooks};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
@@ -68,6 +68,7 @@ pub async fn serve(listener: TcpListener, edge: Arc<Edge>, shutdown: Shutdown) {
 fn routes(edge: Arc<Edge>) -> Router {
     Router::new()
         .merge(api::router(&edge))
+        .merge(pages::routes(&edge))
         .layer(from_fn_with_state(Arc::clone(&edge), limits::room))
         .layer(from_fn(measure::measured))
         .merge(webhooks::routes(&edge.gateway))

@@ -1,0 +1,61 @@
+//! The Client Zone: pages for account holders, made here and sent whole. No step of them needs a script.
+//!
+//! | module | what it is about |
+//! | --- | --- |
+//! | `zone`, `visitor` | what all pages share; who looks at one |
+//! | `guard` | headers, cookies, and forms that are sent from nowhere but here |
+//! | `catalogue`, `language`, `voice` | texts in each language, and figures as they are written there |
+//! | `templates`, `form`, `assets`, `chart` | what pages are made of |
+//! | `sign_in`, `password` | signing in and out, the mailed link |
+//! | `overview`, `history` | credits at a glance; what happened |
+//! | `settings`, `second_step` | what an account holder may change alone; the second step of signing in |
+//!
+//! Left out: every decision. What may be done is asked of the rules, and what they refuse is shown in their words.
+
+mod assets;
+mod catalogue;
+mod chart;
+mod form;
+mod guard;
+mod history;
+mod language;
+mod overview;
+mod password;
+mod second_step;
+mod settings;
+mod sign_in;
+mod templates;
+#[cfg(test)]
+mod tests;
+mod visitor;
+mod voice;
+mod words;
+mod zone;
+
+use crate::Edge;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use std::sync::Arc;
+
+use zone::Zone;
+
+/// Largest form, in bytes.
+const FORM_MAX_BYTES: usize = 64 * 1024;
+
+/// Every page.
+pub(crate) fn routes(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
+    let zone = Zone::new(Arc::clone(edge)).expect("texts and templates that tests have read");
+    let zone = Arc::new(zone);
+    let pages = Router::new()
+        .merge(assets::routes(zone.assets()))
+        .merge(sign_in::routes())
+        .merge(password::routes())
+        .merge(overview::routes())
+        .merge(history::routes())
+        .merge(settings::routes())
+        .merge(second_step::routes())
+        .layer(DefaultBodyLimit::max(FORM_MAX_BYTES))
+        .layer(from_fn_with_state(Arc::clone(&zone), zone::around));
+    pages.with_state(zone)
+}

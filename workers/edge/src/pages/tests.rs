@@ -1,0 +1,5 @@
+//! Every template, in every language, with sample data; and the catalogue, held to what asks for it.
+
+mod catalogue;
+mod markup;
+mod samples;
