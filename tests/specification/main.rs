@@ -74,6 +74,7 @@ mod doctor;
 mod management_page;
 mod metrics;
 mod operators;
+mod pages;
 mod pausing;
 mod privileges;
 mod processes;
