@@ -127,7 +127,6 @@ ALTER TABLE payments
         AND (kind = 'registration') = (registration_id IS NOT NULL)) NOT VALID;
 -- Somebody waits for an open payment, so that it is asked about sooner: when that was last done.
 ALTER TABLE payments ADD COLUMN hastened_at timestamptz;
-CREATE INDEX payments_by_registration ON payments (account_id, registration_id) WHERE registration_id IS NOT NULL;
 
 -- A registration buys no credits: it is nothing of what payments bought.
 CREATE OR REPLACE VIEW payments_buy AS
@@ -187,9 +186,6 @@ ALTER TABLE accounts ADD COLUMN person_removed_at timestamptz;
 
 -- Events for platforms leave by the outbox as well. `queue` is the routing key where an exchange is named.
 ALTER TABLE outbox ADD COLUMN exchange text NOT NULL DEFAULT '';
-
--- For people who look at an account's latest purchases, page by page.
-CREATE INDEX purchases_by_creation ON purchases (account_id, created_at, purchase_id);
 
 -- For people who look at an account's entries: an index on days that are over. The day that is being written has none, which
 -- would cost the senders a fifth of their throughput. Whoever still writes to the day waits meanwhile, so the caller sets a
