@@ -46,6 +46,7 @@ mod notices;
 mod access;
 mod api;
 mod api_accounts;
+mod api_history;
 mod api_repeats;
 mod api_rights;
 mod described;

@@ -11,10 +11,12 @@ mod contact;
 mod document_test;
 mod given;
 mod holds;
+pub(crate) mod ledger;
 mod low_credit;
 mod one_click;
 mod purchases;
 mod quotes;
+mod topups;
 mod transfers;
 mod wallets;
 
@@ -38,10 +40,12 @@ fn resources() -> OpenApiRouter<Arc<Edge>> {
         .merge(accounts::routes())
         .merge(auto_topup::routes())
         .merge(contact::routes())
+        .merge(ledger::routes())
         .merge(low_credit::routes())
         .merge(one_click::routes())
         .merge(purchases::routes())
         .merge(quotes::routes())
+        .merge(topups::routes())
         .merge(transfers::routes())
         .merge(wallets::routes())
 }

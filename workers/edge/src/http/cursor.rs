@@ -69,6 +69,14 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// Of items whose list goes on behind this key, if there is one.
+    pub fn until<K: Serialize>(items: Vec<T>, next: Option<&K>) -> Self {
+        Self {
+            items,
+            next: next.map(cursor),
+        }
+    }
+
     /// Of rows, of which one more was asked for than belongs on it, so that it is known whether it is the last.
     pub fn of<R, K: Serialize>(
         mut rows: Vec<R>,
