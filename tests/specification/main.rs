@@ -50,6 +50,7 @@ mod api_history;
 mod api_repeats;
 mod api_rights;
 mod described;
+mod personal;
 mod signing_in;
 
 // What goes wrong loses nothing and doubles nothing.

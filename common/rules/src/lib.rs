@@ -194,6 +194,7 @@ mod names;
 pub mod notices;
 pub mod one_click;
 pub mod passwords;
+pub mod personal;
 pub mod prices;
 mod reading;
 pub mod reconcile;

@@ -15,6 +15,7 @@
 //! | leave to send | `holds` |
 //! | accounts: import, view, settings, how a holder is reached, saved cards, acts by hand | `import`, `accounts`, `settings`, `contact`, `cards`, `adjust` |
 //! | who may call by the HTTP interface; what a repeated request finds | `access`, `idempotency` |
+//! | what is kept of a person, and its removal | `personal` |
 //! | people who sign in: logins, links, sessions, tries | `logins` |
 //! | the price list | `prices` |
 //! | notices: recorded, delivered; events for platforms | `notices`, `delivery`, `events` |
@@ -67,6 +68,7 @@ mod one_click;
 mod outbox;
 mod partitions;
 mod pauses;
+mod personal;
 mod pool;
 mod prices;
 mod processes;
@@ -119,6 +121,7 @@ pub use one_click::{OneClickAgreement, OneClickView};
 pub use outbox::OutboxMessage;
 pub use partitions::LEDGER_DAYS_AHEAD;
 pub use pauses::QueuePause;
+pub use personal::{EXPORTED_MAX, Removed, RemovedPart};
 pub use pool::{ClocksCompared, Connections, Store, StoreOptions};
 pub use processes::{ProcessReport, ProcessRow, ProcessState};
 pub use purchases::{Begun, NewPurchase, PageIntent, PurchaseRefusal, PurchaseView};

@@ -8,6 +8,7 @@ mod dead;
 mod grants;
 mod help;
 mod login;
+mod personal;
 mod running;
 mod token;
 
@@ -30,6 +31,7 @@ use topup_rules::topup::TopupState;
 use uuid::Uuid;
 
 pub(crate) use login::{LoginAddArgs, LoginCommand, LoginResetArgs, Pages};
+pub(crate) use personal::PersonalCommand;
 pub(crate) use token::{TokenCommand, TokenCreateArgs};
 
 pub(crate) use running::{CompletionsArgs, DoctorArgs, ManArgs, PauseArgs, ResumeArgs, StatusArgs};
@@ -97,6 +99,9 @@ pub(crate) enum Command {
     /// People who sign in to the pages: let them in, help them, keep them out
     #[command(subcommand)]
     Login(LoginCommand),
+    /// What is kept of an account's holder: print it, remove it
+    #[command(subcommand)]
+    Personal(PersonalCommand),
     /// Messages that were parked because nothing could be done with them: look, put back, throw away
     #[command(subcommand)]
     Dead(DeadCommand),

@@ -23,6 +23,7 @@ mod manual;
 mod migrate;
 mod output;
 mod pause;
+mod personal;
 mod prices;
 mod progress;
 mod publish;
@@ -98,6 +99,7 @@ async fn run(fleet: &Fleet, command: &Command) -> anyhow::Result<Report> {
         Command::Adjust(args) => adjust::run(fleet, args).await,
         Command::Token(command) => token::run(fleet, command).await,
         Command::Login(command) => login::run(fleet, command).await,
+        Command::Personal(command) => personal::run(fleet, *command).await,
         Command::Dead(command) => dead::run(fleet, command).await,
         Command::Status(args) => status::run(fleet, args).await,
         Command::Doctor(args) => doctor::run(fleet, args).await,

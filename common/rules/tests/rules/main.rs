@@ -35,6 +35,7 @@ mod messages_at_random;
 #[cfg(test)]
 mod notices;
 mod passwords;
+mod personal;
 #[cfg(test)]
 mod one_click;
 #[cfg(test)]

@@ -46,6 +46,8 @@ const PROCESSES: Rights = ("processes", &[SELECT, INSERT, UPDATE, DELETE]);
 const PAUSED_QUEUES: Rights = ("paused_queues", &[SELECT]);
 /// Written, published, removed.
 const OUTBOX: Rights = ("outbox", &[SELECT, INSERT, DELETE]);
+/// Never changed, but that a person's address is taken out of them.
+const CONSENTS: Rights = ("consents", &[SELECT, INSERT, update(&["address"])]);
 /// Recorded with what caused them, and not looked at again.
 const NOTICES: Rights = ("notices", &[select(&["notification_id"]), INSERT]);
 /// Appended to by everybody who moves credits, changed by nobody.
@@ -216,7 +218,10 @@ const SWEEPER: &[Rights] = &[
     ("sessions", &[select(&["hash", "expires_at"]), DELETE]),
     ("login_links", &[select(&["hash", "expires_at"]), DELETE]),
     ("sign_in_tries", &[SELECT, DELETE]),
-    ("idempotent_requests", &[select(&["caller", "key", "begun_at"]), DELETE]),
+    (
+        "idempotent_requests",
+        &[select(&["caller", "key", "begun_at"]), DELETE],
+    ),
     GATEWAY_LINES,
     ("notices", &[SELECT, INSERT, update(&["called_at"])]),
     OUTBOX,
@@ -227,13 +232,17 @@ const SWEEPER: &[Rights] = &[
 /// What account holders and their platforms do by themselves. It ends no payment and opens no ledger's day; who may call,
 /// an operator says.
 const EDGE: &[Rights] = &[
-    ("access_tokens", &[SELECT, update(&["last_used_at"])]),
+    (
+        "access_tokens",
+        &[SELECT, update(&["last_used_at", "revoked_at", "revoked_by"])],
+    ),
     ("idempotent_requests", &[SELECT, INSERT, UPDATE, DELETE]),
     (
         "logins",
         &[
             SELECT,
             update(&["password_hash", "totp_secret", "totp_confirmed_at", "totp_step"]),
+            DELETE,
         ],
     ),
     ("login_links", &[SELECT, update(&["used_at"]), DELETE]),
@@ -242,24 +251,25 @@ const EDGE: &[Rights] = &[
     ("accounts", &[SELECT, INSERT, UPDATE]),
     ("wallets", &[SELECT, INSERT, UPDATE]),
     ("cards", &[SELECT, INSERT, UPDATE]),
-    ("consents", &[SELECT, INSERT]),
+    CONSENTS,
     ("price_tiers", &[SELECT]),
     ("holds", &[SELECT, INSERT, UPDATE]),
     ("topups", &[SELECT]),
     ("payments", &[SELECT, INSERT, UPDATE]),
-    ("purchases", &[SELECT, INSERT]),
     ("payment_calls", &[SELECT, INSERT]),
-    ("one_click_consents", &[SELECT, INSERT, UPDATE]),
-    ("card_registrations", &[SELECT, INSERT]),
-    ("billing_details", &[SELECT, INSERT, UPDATE]),
-    TOKENS_GIVEN_UP,
     GATEWAY_LINES,
+    ("purchases", &[SELECT, INSERT, update(&["email", "billing"])]),
+    ("reversals", &[SELECT]),
     ("carried_forward", &[SELECT]),
     ("counted_days", &[SELECT]),
     ("ledger_sums", &[SELECT]),
     LEDGER,
     CLOSED_DAYS,
-    NOTICES,
+    ("notices", &[SELECT, INSERT, update(&["params", "detail"])]),
+    ("one_click_consents", &[SELECT, INSERT, UPDATE]),
+    ("card_registrations", &[SELECT, INSERT, UPDATE]),
+    ("billing_details", &[SELECT, INSERT, UPDATE, DELETE]),
+    TOKENS_GIVEN_UP,
     OUTBOX,
 ];
 
@@ -275,6 +285,7 @@ const OPERATOR: &[Rights] = &[
             SELECT,
             INSERT,
             update(&["disabled_at", "totp_secret", "totp_confirmed_at", "totp_step"]),
+            DELETE,
         ],
     ),
     ("login_links", &[SELECT, DELETE]),
@@ -282,17 +293,15 @@ const OPERATOR: &[Rights] = &[
     ("accounts", &[SELECT, INSERT, UPDATE]),
     ("wallets", &[SELECT, INSERT, UPDATE]),
     ("cards", &[SELECT, INSERT, UPDATE]),
-    ("consents", &[SELECT, INSERT]),
+    CONSENTS,
     ("price_tiers", &[SELECT, INSERT, UPDATE, DELETE]),
     ("holds", &[SELECT]),
     ("topups", &[SELECT]),
     ("topup_steps", &[SELECT]),
     ("card_spacing", &[SELECT]),
-    ("payments", &[SELECT]),
+    ("payments", &[SELECT, update(&["checkout_url", "answer"])]),
     ("payment_calls", &[SELECT]),
-    ("purchases", &[SELECT]),
-    ("card_registrations", &[SELECT]),
-    ("one_click_consents", &[SELECT]),
+    ("purchases", &[SELECT, update(&["email", "billing"])]),
     ("payments_buy", &[SELECT]),
     ("reversals", &[SELECT]),
     ("reconciliations", &[SELECT, INSERT, UPDATE, DELETE]),
@@ -303,7 +312,15 @@ const OPERATOR: &[Rights] = &[
     ("ledger_sums", &[SELECT]),
     LEDGER,
     GATEWAY_LINES,
-    ("notices", &[SELECT, INSERT]),
+    ("notices", &[SELECT, INSERT, update(&["params", "detail"])]),
+    ("idempotent_requests", &[select(&["caller", "key"]), DELETE]),
+    (
+        "one_click_consents",
+        &[SELECT, update(&["address", "withdrawn_at"])],
+    ),
+    ("card_registrations", &[SELECT, update(&["address", "email"])]),
+    ("billing_details", &[SELECT, DELETE]),
+    ("tokens_to_deactivate", &[SELECT, INSERT]),
     OUTBOX,
     ("paused_queues", &[SELECT, INSERT, UPDATE, DELETE]),
     ("processes", &[SELECT]),

@@ -15,6 +15,7 @@ pub(crate) mod ledger;
 mod low_credit;
 mod one_click;
 mod purchases;
+mod personal;
 mod quotes;
 mod topups;
 mod transfers;
@@ -44,6 +45,7 @@ fn resources() -> OpenApiRouter<Arc<Edge>> {
         .merge(low_credit::routes())
         .merge(one_click::routes())
         .merge(purchases::routes())
+        .merge(personal::routes())
         .merge(quotes::routes())
         .merge(topups::routes())
         .merge(transfers::routes())
