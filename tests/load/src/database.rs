@@ -5,7 +5,8 @@
 
 use anyhow::{Context as _, Result};
 use indicatif::ProgressBar;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use std::time::{Duration, Instant};
 use tokio_postgres::{Client, NoTls};
 
 /// Accounts of one statement.
@@ -98,6 +99,22 @@ impl Database {
             .await
             .context("debiting what the ledger was filled with")?;
         self.tidy("ledger, wallets").await
+    }
+
+    /// How long the shortest of all transactions takes, so many a second: the disk's part of everything that is committed.
+    pub(crate) async fn commits(&self, per_s: u32, count: u32) -> Result<Vec<SignedDuration>> {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1) / per_s);
+        let mut took = Vec::new();
+        for _ in 0..count {
+            ticks.tick().await;
+            let start = Instant::now();
+            self.client
+                .query("SELECT pg_logical_emit_message(true, 'load', '')", &[])
+                .await
+                .context("committing")?;
+            took.push(SignedDuration::try_from(start.elapsed())?);
+        }
+        Ok(took)
     }
 
     /// Nothing is left to be written behind what was measured before.

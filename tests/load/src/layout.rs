@@ -208,6 +208,8 @@ pub(crate) const SECTIONS: [Section; 11] = [
     Section {
         title: "Leave to send over HTTP, kept connections: one batch, one answer",
         rows: &[
+            ms("commit_p50_ms", "for comparison, a bare commit: median"),
+            ms("commit_p99_ms", "for comparison, a bare commit: 99th percentile"),
             ms("hold_latency_p50_ms", "100 a second, nothing else: median"),
             ms(
                 "hold_latency_p99_ms",

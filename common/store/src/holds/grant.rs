@@ -14,6 +14,10 @@ use topup_rules::holds::{self, Answer, Hold};
 use topup_rules::ids::{AccountId, Service, WalletKey};
 use uuid::Uuid;
 
+/// Every row is looked up by its key, whatever the tables were like when that was planned: a plan is kept as long as its
+/// connection, and one that was made while there were no holds would read all of them for each that asks.
+const BEGIN: &str = "BEGIN; SET LOCAL enable_seqscan = off";
+
 impl Store {
     /// S5: answers each that asks, in their order, as if they had come one by one; all of it is committed, or nothing.
     /// All their wallets are locked until then.
@@ -24,7 +28,7 @@ impl Store {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let once = || self.transact(|tx| async move { grant(&tx, wanted).await });
+        let once = || self.transact_as(BEGIN, |tx| async move { grant(&tx, wanted).await });
         match once().await {
             // The same batch asked for another of the account's wallets at the same moment, and was first.
             Err(error) if error.violates("holds_pk") => once().await,
@@ -119,7 +123,7 @@ async fn before(tx: &Tx, wanted: &[HoldWanted]) -> Result<(Timestamp, Holds), St
         .map(|w| (w.wallet.account.get(), w.batch_id))
         .collect();
     let (accounts, batches): (Vec<i64>, Vec<Uuid>) = names.into_iter().unzip();
-    // LATERAL and OFFSET 0: each is looked up by its key, however small the table was when this was planned.
+    // LATERAL and OFFSET 0: one after the other, each by its key.
     let found = tx
         .query(
             "SELECT c.now, h.account_id, h.batch_id, h.service, h.credits_milli, h.used_milli, h.open, h.expires_at

@@ -29,7 +29,7 @@ const IDLE_PER_S: u32 = 100;
 /// Longest wait for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// `hold_latency_…_ms`, the same with `_steady`, `holds_steady_per_s`, `holds_per_s`.
+/// `hold_latency_…_ms`, the same with `_steady`, `holds_steady_per_s`, `holds_per_s`; `commit_…_ms`.
 pub(crate) async fn measure(bench: &mut Bench, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
     // Nobody else is at work, and what others left behind is written.
     bench.few.stop_workers().await?;
@@ -37,6 +37,12 @@ pub(crate) async fn measure(bench: &mut Bench, sizes: &Sizes, samples: &mut Samp
     let senders = Senders::of(&mut bench.few).await?;
     // Connections, prepared statements, a token that is known: the first ones find none of it.
     senders.keep(sizes.holds_per_s, sizes.holds_per_s).await?;
+    let commits = bench
+        .few
+        .database
+        .commits(IDLE_PER_S, sizes.hold_asks / 2)
+        .await?;
+    samples.add_spans("commit", commits);
     let idle = senders.keep(IDLE_PER_S, sizes.hold_asks).await?;
     samples.add_spans("hold_latency", idle.took);
     let steady = sizes.holds_per_s * sizes.hold_s;
