@@ -86,7 +86,11 @@ impl Shop {
         Ok(intent.reference)
     }
 
-    async fn charge(&self, intent: &ChargeIntent) -> Result<()> {
+    /// Charges what was begun, and writes down the answer.
+    ///
+    /// # Errors
+    /// It could not be written down.
+    pub async fn charge(&self, intent: &ChargeIntent) -> Result<()> {
         let call = GatewayCall {
             started_at: Timestamp::now(),
         };
@@ -134,6 +138,15 @@ impl Shop {
         let Begun::Page(intent) = self.store.begin_purchase(&new).await? else {
             bail!("no page to ask for")
         };
+        let url = self.page_of(&intent).await?;
+        Ok((intent, url))
+    }
+
+    /// Asks the gateway for a page that was begun. Its address.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn page_of(&self, intent: &PageIntent) -> Result<String> {
         let call = GatewayCall {
             started_at: Timestamp::now(),
         };
@@ -152,8 +165,8 @@ impl Shop {
             bail!("no page: {opened:?}")
         };
         let inquiries = settlement_policy().inquiries;
-        self.store.record_page(&intent, call, &url, &inquiries).await?;
-        Ok((intent, url))
+        self.store.record_page(intent, call, &url, &inquiries).await?;
+        Ok(url)
     }
 
     /// What a customer does on the page.

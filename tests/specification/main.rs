@@ -28,6 +28,7 @@ mod payments_at_random;
 mod purchases;
 mod questions;
 mod questions_of_purchases;
+mod registrations;
 mod reversals;
 mod settings;
 mod settlement;

@@ -113,9 +113,7 @@ pub use import::{
 pub use inquiries::{Inquired, InquiryEnd};
 pub use lines::GatewayLine;
 pub use listing::{LedgerPage, LedgerRow, LedgerSpan};
-pub use logins::{
-    Counted, LINK_LIFE, Login, LoginMade, LoginView, SESSION_LIFE, Session, TryLimit,
-};
+pub use logins::{Counted, LINK_LIFE, Login, LoginMade, LoginView, SESSION_LIFE, Session, TryLimit};
 pub use migrate::MigrationWait;
 pub use one_click::{OneClickAgreement, OneClickView};
 pub use outbox::OutboxMessage;

@@ -34,10 +34,10 @@ mod messages;
 mod messages_at_random;
 #[cfg(test)]
 mod notices;
-mod passwords;
-mod personal;
 #[cfg(test)]
 mod one_click;
+mod passwords;
+mod personal;
 #[cfg(test)]
 mod prices;
 #[cfg(test)]

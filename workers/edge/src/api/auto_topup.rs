@@ -211,12 +211,15 @@ async fn put(
             };
             return registering(&edge, new, &back).await;
         }
-        (Method::Card, None) => match store.change_auto_topup(key, who, threshold, quantity).await? {
-            SettingsChange::Refused(SettingsRefusal::NothingToChange) => {
+        (Method::Card, None) => {
+            let changed = store.change_auto_topup(key, who, threshold, quantity).await?;
+            // Where nothing is set up, what is missing is the agreement.
+            if changed == SettingsChange::Refused(SettingsRefusal::NothingToChange) {
                 SettingsChange::Refused(SettingsRefusal::NotAgreed)
+            } else {
+                changed
             }
-            changed => changed,
-        },
+        }
         (Method::Transfer, _) => store.enable_transfer(key, who, threshold, quantity).await?,
     };
     done(change, key)?;

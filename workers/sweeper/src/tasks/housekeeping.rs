@@ -43,7 +43,10 @@ pub(crate) async fn partitions(process: &Process) -> Result<u64> {
 /// ago, answers to requests that nobody repeats after so long.
 pub(crate) async fn callers(process: &Process) -> Result<u64> {
     let (store, limit) = (&process.store, i64::from(process.settings.sweeper.rows_max));
-    let sessions = store.forget_sessions(limit).await.context("forgetting sessions")?;
+    let sessions = store
+        .forget_sessions(limit)
+        .await
+        .context("forgetting sessions")?;
     let links = store.forget_links(limit).await.context("forgetting links")?;
     let tries = store.forget_old_tries(limit).await.context("forgetting tries")?;
     let requests = store
