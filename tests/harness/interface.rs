@@ -84,7 +84,6 @@ impl Interface {
     }
 
     /// A request that is not sent yet; `path` begins behind `/v1`.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, format!("{}/v1{path}", self.url));
         match &self.token {

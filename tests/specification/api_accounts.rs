@@ -61,11 +61,14 @@ async fn a_platform_makes_an_account_by_the_line_that_an_import_takes_and_change
     app.finish().await
 }
 
+/// What is done to an account's line to make it wrong.
+type Spoil = fn(&mut Value);
+
 #[tokio::test]
 async fn a_refused_account_is_refused_in_the_words_of_the_import_with_its_rule_and_its_field() -> Result<()> {
     let mut app = App::start(edge()).await?;
     let platform = app.platform().await?;
-    let spoilt: [(&str, fn(&mut Value)); 5] = [
+    let spoilt: [(&str, Spoil); 5] = [
         ("E4", |line| {
             line["wallets"][0]["auto_topup"]["quantity"] = json!(99)
         }),

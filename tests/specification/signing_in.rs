@@ -71,10 +71,11 @@ impl Desk {
 
     /// Signed in, in one step.
     async fn session(&self) -> Result<SecretString> {
-        match self.signs_in(PASSWORD).await? {
-            SignIn::Done(secret) => Ok(secret),
-            other => bail!("{other:?}"),
-        }
+        let signed_in = self.signs_in(PASSWORD).await?;
+        let SignIn::Done(secret) = signed_in else {
+            bail!("{signed_in:?}")
+        };
+        Ok(secret)
     }
 
     async fn is_signed_in(&self, secret: &SecretString) -> Result<bool> {
@@ -307,9 +308,9 @@ async fn a_code_is_asked_for_once_it_was_confirmed_and_no_code_opens_twice() -> 
     assert!(confirmed);
     assert!(desk.signing_in.begin_codes(store, session).await?.is_none());
 
-    let half = match desk.signs_in(PASSWORD).await? {
-        SignIn::Second(half) => half,
-        other => bail!("{other:?}"),
+    let signed_in = desk.signs_in(PASSWORD).await?;
+    let SignIn::Second(half) = signed_in else {
+        bail!("{signed_in:?}")
     };
     let half_session = desk
         .signing_in
@@ -325,9 +326,9 @@ async fn a_code_is_asked_for_once_it_was_confirmed_and_no_code_opens_twice() -> 
     // The one that confirmed it is used up.
     let used = step(&half, &code(&telephone, now - 30)?).await?;
     assert!(matches!(used, SecondStep::Wrong), "{used:?}");
-    let whole = match step(&half, &code(&telephone, now)?).await? {
-        SecondStep::Done(whole) => whole,
-        other => bail!("{other:?}"),
+    let stepped = step(&half, &code(&telephone, now)?).await?;
+    let SecondStep::Done(whole) = stepped else {
+        bail!("{stepped:?}")
     };
     let whole_session = desk
         .signing_in
@@ -339,9 +340,9 @@ async fn a_code_is_asked_for_once_it_was_confirmed_and_no_code_opens_twice() -> 
     assert!(!desk.is_signed_in(&half).await?);
     assert_ne!(whole_session.csrf, half_session.csrf);
 
-    let again = match desk.signs_in(PASSWORD).await? {
-        SignIn::Second(half) => half,
-        other => bail!("{other:?}"),
+    let signed_in = desk.signs_in(PASSWORD).await?;
+    let SignIn::Second(again) = signed_in else {
+        bail!("{signed_in:?}")
     };
     let twice = step(&again, &code(&telephone, now)?).await?;
     assert!(matches!(twice, SecondStep::Wrong), "{twice:?}");

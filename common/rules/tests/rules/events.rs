@@ -3,7 +3,6 @@
 use crate::given::{self, PURCHASE, account_id, at, credits, key, whole, zar};
 use jiff::civil::date;
 use std::fs;
-use std::path::Path;
 use topup_rules::account::{AutoTopup, AutoTopupSettings, Method};
 use topup_rules::events::{self, EventDraft};
 use topup_rules::ids::Reference;
@@ -14,6 +13,7 @@ use topup_rules::wake::SkipReason;
 use uuid::Uuid;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/README.md");
+const PAGE_AS_IT_IS: &str = include_str!("../../../../infra/README.md");
 const BEGIN: &str = "<!-- events -->\n";
 const END: &str = "<!-- /events -->";
 /// Set to anything, it makes the test write the examples instead of comparing them.
@@ -85,8 +85,7 @@ fn told() -> impl Iterator<Item = Event> {
 
 #[test]
 fn the_operators_page_shows_an_example_of_each() {
-    let page = fs::read_to_string(Path::new(PAGE)).unwrap();
-    let (before, rest) = page.split_once(BEGIN).expect("a place for the examples");
+    let (before, rest) = PAGE_AS_IT_IS.split_once(BEGIN).expect("a place for the examples");
     let (shown, after) = rest.split_once(END).expect("an end of the place");
     let mut wanted = String::from("| type | example |\n| --- | --- |\n");
     for event in told() {

@@ -118,43 +118,45 @@ pub(super) fn bought(fact: &Fact) -> String {
 
 /// E3: a card was to be registered, and how that ended.
 pub(super) fn registration(fact: &Fact) -> String {
-    match fact {
-        Fact::Registering {
-            registration_id: _,
-            threshold,
-            quantity,
-            amount,
-            reference,
-        } => format!(
+    if let Fact::Registering {
+        registration_id: _,
+        threshold,
+        quantity,
+        amount,
+        reference,
+    } = fact
+    {
+        return format!(
             "A card was to be registered, so that {} are bought automatically when {} are left, by a charge of {amount} on \
              the payment gateway's page. Payment reference {reference}.",
             words::credits(*quantity),
             words::credits(*threshold)
-        ),
-        Fact::Registered {
-            registration_id: _,
-            outcome,
-            card_last4,
-            reason,
-            settled_by,
-        } => {
-            let ended = match outcome {
-                RegistrationOutcome::Enabled => "The card was registered and automatic top-up enabled",
-                RegistrationOutcome::NotEnabled => "It was paid, but automatic top-up was not enabled",
-                RegistrationOutcome::Failed => "It was not paid, and nothing changed",
-            };
-            let card = card_last4
-                .as_ref()
-                .map(|last4| format!(" (card ending in {last4})"))
-                .unwrap_or_default();
-            format!(
-                "{ended}{card}{}{}",
-                because(reason.as_deref()),
-                known_from(*settled_by)
-            )
-        }
-        _ => String::new(),
+        );
     }
+    let Fact::Registered {
+        registration_id: _,
+        outcome,
+        card_last4,
+        reason,
+        settled_by,
+    } = fact
+    else {
+        return String::new();
+    };
+    let ended = match outcome {
+        RegistrationOutcome::Enabled => "The card was registered and automatic top-up enabled",
+        RegistrationOutcome::NotEnabled => "It was paid, but automatic top-up was not enabled",
+        RegistrationOutcome::Failed => "It was not paid, and nothing changed",
+    };
+    let card = card_last4
+        .as_ref()
+        .map(|last4| format!(" (card ending in {last4})"))
+        .unwrap_or_default();
+    format!(
+        "{ended}{card}{}{}",
+        because(reason.as_deref()),
+        known_from(*settled_by)
+    )
 }
 
 /// P4: where a purchase's payment stands.

@@ -11,6 +11,7 @@ use topup_rules::money::Money;
 use topup_rules::notices::{self, Alarmed, Bought, ExpiringCard, NoticeDraft, TakenBack};
 use topup_rules::topup::{Topup, TopupState};
 use topup_rules::wake::{SkipReason, WakeFailure};
+use uuid::Uuid;
 
 fn topup(method: Method, price: Option<Money>) -> Topup {
     Topup {
@@ -41,7 +42,7 @@ fn declines() -> impl Iterator<Item = Option<DeclineClass>> {
     DeclineClass::ALL.iter().copied().map(Some).chain([None])
 }
 
-fn uuid() -> uuid::Uuid {
+fn uuid() -> Uuid {
     "0193b6a0-0000-7000-8000-000000000001".parse().expect("a UUID")
 }
 
