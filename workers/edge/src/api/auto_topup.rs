@@ -258,7 +258,13 @@ async fn registering(edge: &Arc<Edge>, new: NewRegistration, return_to: &str) ->
         ("account" = i64, Path, description = "The account", minimum = 1, example = 1001),
         ("service" = ServiceName, Path, description = "`sms` or `whatsapp`")
     ),
-    responses((status = 200, description = "The wallet as it stands now", body = Wallet))
+    responses(
+        (status = 200, description = "The wallet as it stands now", body = Wallet),
+        (status = 422, description = "It was never set up, or is not the caller's to disable",
+            body = crate::http::problem::ProblemBody, content_type = "application/problem+json",
+            example = json!({"type": "/problems/refused", "title": "A rule says no", "status": 422,
+                "detail": "E6: auto top-up is not set up", "rule": "E6"}))
+    )
 )]
 async fn delete(
     State(edge): State<Arc<Edge>>,

@@ -79,7 +79,7 @@ pub(super) struct Billing {
     address: String,
     /// Where there is one.
     #[serde(default)]
-    #[schema(required = true, max_length = 50)]
+    #[schema(max_length = 50)]
     tax_number: Option<String>,
 }
 

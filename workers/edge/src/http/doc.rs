@@ -70,9 +70,13 @@ pub(crate) fn completed(mut document: OpenApi) -> OpenApi {
             .insert(kind.slug().to_owned(), RefOr::T(described(kind)));
     }
     for (path, item) in &mut document.paths.paths {
-        let fast = path.ends_with("/holds");
+        // Leave to send has a key of its own: the batch.
+        let has_own_key = path.ends_with("/holds");
         if let Some(post) = &mut item.post {
-            bear_key(post, !fast);
+            if !has_own_key {
+                bear_key(post);
+            }
+            problem(post, Kind::Conflict);
         }
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
         for operation in operations.into_iter().flatten() {
@@ -84,7 +88,7 @@ pub(crate) fn completed(mut document: OpenApi) -> OpenApi {
     document
 }
 
-fn bear_key(operation: &mut Operation, required: bool) {
+fn bear_key(operation: &mut Operation) {
     let text = ObjectBuilder::new()
         .schema_type(SchemaType::Type(Type::String))
         .min_length(Some(1))
@@ -94,7 +98,7 @@ fn bear_key(operation: &mut Operation, required: bool) {
     let key = ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)
-        .required(if required { Required::True } else { Required::False })
+        .required(Required::True)
         .description(Some(
             "The caller's own name for what is to be done. A repeat with the same key and body is answered the same, for 48 \
              hours; with another body it is refused (422)",
@@ -102,7 +106,6 @@ fn bear_key(operation: &mut Operation, required: bool) {
         .schema(Some(text))
         .build();
     operation.parameters.get_or_insert_with(Vec::new).push(key);
-    problem(operation, Kind::Conflict);
 }
 
 fn answer_problems(operation: &mut Operation) {
