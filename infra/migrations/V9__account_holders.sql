@@ -116,10 +116,10 @@ CREATE TABLE card_registrations (
 );
 CREATE INDEX card_registrations_to_refund ON card_registrations (refund_due_at) WHERE refund_due_at IS NOT NULL;
 
+ALTER TABLE payments ADD COLUMN registration_id uuid;
 ALTER TABLE payments
     DROP CONSTRAINT payments_kind_known,
     ADD CONSTRAINT payments_kind_known CHECK (kind IN ('topup', 'purchase', 'registration')) NOT VALID,
-    ADD COLUMN registration_id uuid,
     ADD CONSTRAINT payments_of_registration FOREIGN KEY (account_id, registration_id) REFERENCES card_registrations NOT VALID,
     DROP CONSTRAINT payments_pay_for_one_thing,
     ADD CONSTRAINT payments_pay_for_one_thing CHECK (
