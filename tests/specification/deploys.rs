@@ -29,6 +29,9 @@ fn quick(options: AppOptions) -> AppOptions {
         .setting("SWEEPER__TOPUP_OVERDUE", "1s")
         .setting("INQUIRIES__FIRST", "1s")
         .setting("INQUIRIES__MAX", "2s")
+        // An answer that a process could not write down is asked about when the call has had its time; the gateway's
+        // word for it may be lost with the edge that it was told to.
+        .setting("PAYSTACK__TIMEOUT", "2s")
 }
 
 fn cards() -> impl Iterator<Item = i64> {

@@ -232,7 +232,7 @@ async fn what_is_no_webhook_is_refused_before_it_costs_anything() -> Result<()> 
             &signed[..],
             Vec::new(),
         ),
-        (404, Method::GET, url.clone(), &[], Vec::new()),
+        (404, Method::GET, format!("{url}/webhooks"), &[], Vec::new()),
     ] {
         let what = format!("{method} {url}, {} bytes, {} headers", body.len(), headers.len());
         assert_eq!(
@@ -379,7 +379,8 @@ async fn who_sends_slowly_loses_the_connection_and_holds_nobody_up() -> Result<(
             break;
         }
     }
-    assert_eq!(answer(Method::GET, url, &[], Vec::new()).await?, 404);
+    let nowhere = format!("{url}/webhooks");
+    assert_eq!(answer(Method::GET, nowhere, &[], Vec::new()).await?, 404);
     let refused = rest_of(&mut endless_head).await?;
     assert!(
         refused.is_empty() || refused.starts_with("HTTP/1.1 431"),

@@ -348,11 +348,12 @@ impl Fleet {
     }
 
     /// One program's settings, as environment variables. Commands are told where the edge is, unless somebody chose what
-    /// it is called by: links in mails begin with it.
+    /// it is called by: links in mails begin with it. Those of another version than this one's might not know the setting.
     #[must_use]
     pub fn env_of(&self, program: &str) -> BTreeMap<String, String> {
         let mut env = self.env.clone();
         if program == FLEETCTL
+            && self.programs.is_none()
             && let Some(url) = self.edge_url()
         {
             env.entry(PUBLIC_URL.to_owned()).or_insert(url);

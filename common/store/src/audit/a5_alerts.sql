@@ -1,8 +1,10 @@
 WITH happened AS (
-    SELECT account_id, CASE state WHEN 'reversed' THEN 'reversal:' ELSE 'alert:dispute:' END
-                       || reference || ':' || reversal_id AS cause
-      FROM reversals
-     WHERE state IN ('reversed', 'disputed')
+    SELECT r.account_id, CASE r.state WHEN 'reversed' THEN 'reversal:' ELSE 'alert:dispute:' END
+                         || r.reference || ':' || r.reversal_id AS cause
+      FROM reversals r
+      JOIN payments p USING (account_id, reference)
+     -- E3: the charge of a card's registration is given back as a matter of course, and took no credits
+     WHERE r.state = 'disputed' OR r.state = 'reversed' AND p.kind <> 'registration'
      UNION ALL
     SELECT account_id, 'alert:parked:' || reference FROM payments WHERE state = 'parked'
 )

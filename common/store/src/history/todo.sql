@@ -1,5 +1,6 @@
 -- The ledger's days up to the one whose table is $1, the oldest first: which lack an index, which are to be counted
-WITH days AS (
+-- Materialized: names of other relations would not be read as days before they are sorted out.
+WITH days AS MATERIALIZED (
     SELECT c.oid, c.relname::text AS name, to_date(c.relname::text, '"ledger_"YYYY_MM_DD') AS day
       FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
      WHERE i.inhparent = 'ledger'::regclass AND NOT i.inhdetachpending AND c.relname <= $1

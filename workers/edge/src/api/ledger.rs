@@ -180,7 +180,7 @@ struct Wanted {
     #[param(value_type = String, pattern = r"^\d{4}-(0[1-9]|1[0-2])$", example = "2026-11")]
     month: Named<Month>,
     /// `csv`, or `json`.
-    #[param(nullable = false)]
+    #[param(nullable = false, inline)]
     format: Option<Format>,
 }
 
