@@ -29,9 +29,6 @@ fn quick(options: AppOptions) -> AppOptions {
         .setting("SWEEPER__TOPUP_OVERDUE", "1s")
         .setting("INQUIRIES__FIRST", "1s")
         .setting("INQUIRIES__MAX", "2s")
-        // An answer that a process could not write down is asked about when the call has had its time; the gateway's
-        // word for it may be lost with the edge that it was told to.
-        .setting("PAYSTACK__TIMEOUT", "2s")
 }
 
 fn cards() -> impl Iterator<Item = i64> {
@@ -233,6 +230,9 @@ async fn a_process_that_is_told_to_end_while_broker_or_database_are_away_ends_pr
     let options = quick(AppOptions::whole())
         .setting("AMQP__HEARTBEAT", "2s")
         .setting("AMQP__CONNECT_TIMEOUT", "3s")
+        // An answer that a process could not write down is asked about when the call has had its time; the gateway's
+        // word for it may be lost with the edge that it was told to.
+        .setting("PAYSTACK__TIMEOUT", "2s")
         .setting("DATABASE__STATEMENT_TIMEOUT", "3s")
         .behind_wires();
     let mut app = App::start(options).await?;

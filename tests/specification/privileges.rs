@@ -393,7 +393,10 @@ const REFUSED_BY_DATABASE: [(&str, &str); 34] = [
         "payment-results",
         "INSERT INTO payments (account_id) VALUES (1001)",
     ),
-    ("payment-results", "UPDATE wallets SET low_credit_threshold_milli = 1"),
+    (
+        "payment-results",
+        "UPDATE wallets SET low_credit_threshold_milli = 1",
+    ),
     ("payment-results", "DELETE FROM reversals"),
     ("notifications", "UPDATE wallets SET balance_milli = 1000000"),
     ("notifications", "SELECT FROM wallets"),
