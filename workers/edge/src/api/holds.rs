@@ -46,7 +46,7 @@ struct Batch {
     credits: CreditsGiven,
     /// For how long its credits are set aside, at most, in seconds.
     #[serde(default)]
-    #[schema(nullable = false, minimum = 1)]
+    #[schema(minimum = 1)]
     ttl_s: Option<i64>,
 }
 

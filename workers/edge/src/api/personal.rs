@@ -49,7 +49,13 @@ async fn export(
 #[utoipa::path(
     delete, path = "/accounts/{account}/personal", operation_id = "remove_personal", tag = "personal",
     params(("account" = i64, Path, description = "The account", minimum = 1, example = 1001)),
-    responses((status = 200, description = "It is done", body = PersonalRemoved))
+    responses(
+        (status = 200, description = "It is done", body = PersonalRemoved),
+        (status = 409, description = "Something is under way",
+            body = crate::http::problem::ProblemBody, content_type = "application/problem+json",
+            example = json!({"type": "/problems/conflict", "title": "Something else stands against it now",
+                "status": 409, "detail": "a payment is under way: wait until it has ended"}))
+    )
 )]
 async fn remove(
     State(edge): State<Arc<Edge>>,
