@@ -50,6 +50,10 @@ async fn whatever_is_asked_is_answered_as_the_document_says_and_never_by_a_mista
         sub_account(2001, 1001).credits(1_000).transfer(),
     ])
     .await?;
+    // An account that buys with one click, so that there is an agreement to look at and to withdraw.
+    let agreed = "INSERT INTO one_click_consents (account_id, consent_id, terms_version, address, card_id)
+                  SELECT account_id, card_id, '1', '192.0.2.1', card_id FROM cards WHERE account_id = 1001";
+    app.rows.client().batch_execute(agreed).await?;
     let holder: &[&str] = &["--account", "1001", "--scope", OF_ACCOUNT];
     let platform: &[&str] = &["--platform", "--scope", OF_PLATFORM];
     // What each of them was let do, by operation.
