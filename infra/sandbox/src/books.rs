@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::behaviour::{Behaviour, Draw};
 
 pub use reversals::{Dispute, DisputeOutcome, Refund, RefundRefused};
-pub use transaction::{Asked, Channel, Currency, Page, Status, Transaction};
+pub use transaction::{Asked, Channel, Currency, Page, PaidWith, PhoneWallet, Status, Transaction};
 
 /// Payments, refunds, disputes and saved cards kept; past it the gateway answers that it is full.
 pub const BOOKED_MAX: usize = 500_000;
@@ -49,6 +49,14 @@ pub enum Refused {
     Full,
 }
 
+/// A card that was saved on a hosted page.
+#[derive(Debug)]
+struct Saved {
+    /// The address that it belongs to.
+    owner: String,
+    card: PaidWith,
+}
+
 /// All that the gateway remembers.
 #[derive(Debug)]
 pub struct Books {
@@ -59,8 +67,8 @@ pub struct Books {
     order: Vec<String>,
     /// References that were answered with a server error once.
     failed_once: HashSet<String>,
-    /// Address that each card saved on a hosted page belongs to.
-    saved: HashMap<String, String>,
+    /// Cards saved on hosted pages, by their codes.
+    saved: HashMap<String, Saved>,
     deactivated: HashSet<String>,
     /// References by page key.
     pages: HashMap<String, String>,
@@ -107,10 +115,9 @@ impl Books {
     ) -> Result<Charged, Refused> {
         self.admit(&asked)?;
         let behaviour = Behaviour::of(&authorization_code, Draw::new(self.seed, &asked.reference));
-        let another = self
-            .saved
-            .get(&authorization_code)
-            .is_some_and(|owner| *owner != asked.email);
+        let saved = self.saved.get(&authorization_code);
+        let another = saved.is_some_and(|saved| saved.owner != asked.email);
+        let card = saved.map_or(PaidWith::USUAL_CARD, |saved| saved.card);
         let Some(behaviour) =
             behaviour.filter(|_| !another && !self.deactivated.contains(&authorization_code))
         else {
@@ -121,6 +128,7 @@ impl Books {
         }
         let mut transaction = self.open(asked, now);
         transaction.authorization_code = Some(authorization_code);
+        transaction.paid_with = card;
         if let Behaviour::Pause = behaviour {
             let access_code = Draw::new(self.seed, &transaction.asked.reference).code("page");
             transaction.page = Some(Page {
@@ -168,26 +176,37 @@ impl Books {
     pub fn pay(
         &mut self,
         access_code: &str,
-        channel: Channel,
+        paid_with: PaidWith,
         code: String,
         now: Timestamp,
         amounts: impl FnOnce(u64) -> (u64, u64),
     ) -> Option<Transaction> {
         let transaction = self.unpaid(access_code)?;
-        transaction.channel = channel;
-        let behaviour = match channel {
+        let behaviour = match paid_with.channel() {
             Channel::Card => Behaviour::Approve,
             Channel::MobileMoney => Behaviour::Pend,
         };
         // A charge that was challenged keeps its card; nothing new is saved by it.
-        let saves = transaction.authorization_code.is_none() && channel == Channel::Card;
+        let saves = transaction.authorization_code.is_none() && paid_with.channel() == Channel::Card;
+        if transaction.authorization_code.is_none() {
+            transaction.paid_with = paid_with;
+        }
         let code = transaction.authorization_code.get_or_insert(code).clone();
         apply(transaction, behaviour, now, amounts);
         let paid = transaction.clone();
         if saves {
-            self.saved.insert(code, paid.asked.email.clone());
+            let owner = paid.asked.email.clone();
+            let card = paid_with;
+            self.saved.insert(code, Saved { owner, card });
         }
         Some(paid)
+    }
+
+    /// The card's bank asks the customer for more. `None` where the page is unknown or done with.
+    pub fn challenge(&mut self, access_code: &str, now: Timestamp) -> Option<Transaction> {
+        let transaction = self.unpaid(access_code)?;
+        apply(transaction, Behaviour::Pause, now, |asked| (asked, asked));
+        Some(transaction.clone())
     }
 
     /// The customer, or the bank, declines on the page. `None` where the page is unknown or done with.
@@ -287,7 +306,7 @@ impl Books {
         Transaction {
             id: self.take_id(),
             authorization_code: None,
-            channel: Channel::Card,
+            paid_with: PaidWith::USUAL_CARD,
             status: Status::Abandoned,
             gateway_response: "The transaction was not completed",
             amount_minor: asked.amount_minor,

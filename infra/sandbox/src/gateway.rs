@@ -32,4 +32,8 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/refund", post(refund::refund))
         .route("/customer/authorization/deactivate", post(refund::deactivate))
         .route("/pay/{access_code}", get(hosted::show).post(hosted::submit))
+        .route(
+            "/pay/{access_code}/secure",
+            get(hosted::ask).post(hosted::answered),
+        )
 }

@@ -139,7 +139,7 @@ impl World {
             amount: transaction.amount_minor,
             currency: transaction.asked.currency.code(),
             authorization_code: transaction.authorization_code.as_deref(),
-            channel: transaction.channel.word(),
+            channel: transaction.channel().word(),
         });
         self.announce(vec![self.success_event(transaction)])
     }

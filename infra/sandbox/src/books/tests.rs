@@ -103,7 +103,7 @@ fn a_card_saved_on_the_page_is_charged_for_its_own_address_alone() {
     books
         .pay(
             &page.access_code,
-            Channel::Card,
+            PaidWith::Card { last4: "0409" },
             "AUTH_saved".to_owned(),
             NOW,
             plain,
@@ -111,13 +111,19 @@ fn a_card_saved_on_the_page_is_charged_for_its_own_address_alone() {
         .unwrap();
     assert!(
         books
-            .pay(&page.access_code, Channel::Card, "AUTH_x".to_owned(), NOW, plain)
+            .pay(
+                &page.access_code,
+                PaidWith::USUAL_CARD,
+                "AUTH_x".to_owned(),
+                NOW,
+                plain
+            )
             .is_none()
     );
-    assert!(matches!(
-        charge(&mut books, "b", "AUTH_saved"),
-        Ok(Charged::Settled(_))
-    ));
+    let Ok(Charged::Settled(charged)) = charge(&mut books, "b", "AUTH_saved") else {
+        panic!("settled")
+    };
+    assert_eq!(charged.paid_with, PaidWith::Card { last4: "0409" });
     let other = Asked {
         email: "other@example.com".to_owned(),
         ..asked("c")

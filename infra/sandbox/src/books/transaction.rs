@@ -48,11 +48,12 @@ impl Currency {
         }
     }
 
-    /// Whether customers can pay from their phone.
-    pub fn mobile_money(self) -> bool {
+    /// What customers can pay with from their phone; nothing: not at all.
+    pub fn phone_wallets(self) -> &'static [PhoneWallet] {
         match self {
-            Self::Kes | Self::Ghs => true,
-            Self::Zar | Self::Ngn | Self::Usd => false,
+            Self::Kes => &[PhoneWallet::Mpesa, PhoneWallet::AirtelMoney],
+            Self::Ghs => &[PhoneWallet::Mtn, PhoneWallet::Telecel, PhoneWallet::AirtelTigo],
+            Self::Zar | Self::Ngn | Self::Usd => &[],
         }
     }
 }
@@ -107,6 +108,70 @@ impl Channel {
     }
 }
 
+/// Whose account on the customer's phone pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhoneWallet {
+    /// Kenya's M-Pesa.
+    Mpesa,
+    /// Kenya's Airtel Money.
+    AirtelMoney,
+    /// Ghana's MTN.
+    Mtn,
+    /// Ghana's Telecel.
+    Telecel,
+    /// Ghana's AirtelTigo.
+    AirtelTigo,
+}
+
+impl PhoneWallet {
+    /// As people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mpesa => "M-Pesa",
+            Self::AirtelMoney => "Airtel Money",
+            Self::Mtn => "MTN",
+            Self::Telecel => "Telecel",
+            Self::AirtelTigo => "AirtelTigo",
+        }
+    }
+
+    /// As it stands in a form: `mpesa`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Mpesa => "mpesa",
+            Self::AirtelMoney => "airtel",
+            Self::Mtn => "mtn",
+            Self::Telecel => "telecel",
+            Self::AirtelTigo => "airteltigo",
+        }
+    }
+}
+
+/// What a payment is made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaidWith {
+    /// A card.
+    Card {
+        /// Its last four digits.
+        last4: &'static str,
+    },
+    /// A phone.
+    Phone(PhoneWallet),
+}
+
+impl PaidWith {
+    /// The card of which nothing else is known.
+    pub const USUAL_CARD: Self = Self::Card { last4: "4081" };
+
+    /// Card or phone.
+    pub fn channel(self) -> Channel {
+        match self {
+            Self::Card { .. } => Channel::Card,
+            Self::Phone(_) => Channel::MobileMoney,
+        }
+    }
+}
+
 /// What was asked for, by charge or by hosted page.
 #[derive(Debug, Clone)]
 pub struct Asked {
@@ -131,8 +196,8 @@ pub struct Transaction {
     pub asked: Asked,
     /// The card, once there is one. Of a phone payment, a code that cannot be charged again.
     pub authorization_code: Option<String>,
-    /// How it was, or is being, paid.
-    pub channel: Channel,
+    /// What it was, or is being, paid with.
+    pub paid_with: PaidWith,
     /// Where it stands.
     pub status: Status,
     /// The gateway's words on it.
@@ -152,9 +217,14 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// How it was, or is being, paid.
+    pub fn channel(&self) -> Channel {
+        self.paid_with.channel()
+    }
+
     /// Whether the card can be kept and charged again.
     pub fn reusable(&self) -> bool {
-        self.channel == Channel::Card && self.authorization_code.is_some()
+        self.channel() == Channel::Card && self.authorization_code.is_some()
     }
 }
 

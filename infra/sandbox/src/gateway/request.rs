@@ -73,7 +73,7 @@ impl Request {
         let possible = [Channel::Card, Channel::MobileMoney];
         let possible = possible
             .into_iter()
-            .filter(|it| *it == Channel::Card || currency.mobile_money());
+            .filter(|it| *it == Channel::Card || !currency.phone_wallets().is_empty());
         let channels: Vec<Channel> = match &self.channels {
             Some(wanted) => possible
                 .filter(|it| wanted.iter().any(|word| word == it.word()))

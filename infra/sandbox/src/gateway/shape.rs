@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use crate::behaviour::Draw;
-use crate::books::{Channel, Currency, Status, Transaction};
+use crate::books::{Currency, PaidWith, PhoneWallet, Status, Transaction};
 use crate::record::rfc3339;
 use crate::world::World;
 
@@ -37,7 +37,7 @@ pub fn transaction(world: &World, transaction: &Transaction, occasion: Occasion)
         "currency": asked.currency.code(),
         "message": null,
         "gateway_response": transaction.gateway_response,
-        "channel": transaction.channel.word(),
+        "channel": transaction.channel().word(),
         "ip_address": null,
         "metadata": metadata(transaction, draw),
         "log": null,
@@ -110,7 +110,7 @@ pub fn refunded(world: &World, transaction: &Transaction) -> Value {
         "reference": transaction.asked.reference,
         "amount": transaction.amount_minor,
         "paid_at": paid_at,
-        "channel": transaction.channel.word(),
+        "channel": transaction.channel().word(),
         "currency": transaction.asked.currency.code(),
         "authorization": {"exp_month": null, "exp_year": null, "account_name": null},
         "customer": {"international_format_phone": null},
@@ -186,15 +186,26 @@ fn authorization(transaction: &Transaction, draw: Draw<'_>) -> Value {
         return json!({});
     };
     let country_code = country(transaction.asked.currency);
-    match transaction.channel {
-        Channel::MobileMoney => json!({
-            "authorization_code": code, "bin": "254XXX", "last4": "X000", "exp_month": null, "exp_year": null,
-            "channel": "mobile_money", "card_type": "", "bank": "M-PESA", "country_code": country_code,
-            "brand": "M-pesa", "reusable": false, "signature": null, "account_name": null,
-        }),
-        Channel::Card => {
+    match transaction.paid_with {
+        PaidWith::Phone(wallet) => {
+            // As it spells the one that its samples show.
+            let (bank, brand) = match wallet {
+                PhoneWallet::Mpesa => ("M-PESA", "M-pesa"),
+                PhoneWallet::AirtelMoney
+                | PhoneWallet::Mtn
+                | PhoneWallet::Telecel
+                | PhoneWallet::AirtelTigo => (wallet.name(), wallet.name()),
+            };
+            json!({
+                "authorization_code": code, "bin": "254XXX", "last4": "X000", "exp_month": null,
+                "exp_year": null, "channel": "mobile_money", "card_type": "", "bank": bank,
+                "country_code": country_code, "brand": brand, "reusable": false, "signature": null,
+                "account_name": null,
+            })
+        }
+        PaidWith::Card { last4 } => {
             let mut card = json!({
-                "authorization_code": code, "bin": "408408", "last4": "4081", "exp_month": "12",
+                "authorization_code": code, "bin": "408408", "last4": last4, "exp_month": "12",
                 "exp_year": "2030", "channel": "card", "card_type": "visa ", "bank": "TEST BANK",
                 "country_code": country_code, "brand": "visa", "reusable": true,
                 "signature": signature(code), "account_name": null,

@@ -34,7 +34,7 @@ async fn a_card_pays_and_is_saved_for_the_address_that_paid() {
     assert_eq!(app.verify("buy-1").await.1["data"]["status"], "abandoned");
     let shown = app.client.get(&page).send().await.unwrap().text().await.unwrap();
     assert!(
-        shown.contains("ZAR 100.00") && shown.contains(">Pay<") && shown.contains(">Decline<"),
+        shown.contains("Pay ZAR 100.00") && shown.contains("id=\"decline\"") && shown.contains("Sandbox"),
         "{shown}"
     );
     assert!(!shown.contains("M-Pesa"), "not in rand");
@@ -98,24 +98,75 @@ async fn declined_and_refused_cards_fail() {
 }
 
 #[tokio::test]
+async fn who_cancels_comes_back_without_having_paid_and_may_pay_after_all() {
+    let app = App::start().await;
+    let (page, _) = open(&app, "buy-1", "ZAR").await;
+    let answer = submit(&app, &page, "action=cancel").await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert_eq!(app.verify("buy-1").await.1["data"]["status"], "abandoned");
+    submit(&app, &page, "action=pay").await;
+    assert_eq!(app.verify("buy-1").await.1["data"]["status"], "success");
+}
+
+#[tokio::test]
+async fn a_card_whose_bank_asks_pays_when_the_customer_says_yes_and_fails_when_not() {
+    let app = App::start().await;
+    for (reference, answer, status, words) in [
+        ("yes", "action=pay", "success", "Approved"),
+        ("no", "action=decline", "failed", "3-D Secure was declined"),
+    ] {
+        let (page, _) = open(&app, reference, "ZAR").await;
+        let asked = submit(&app, &page, "action=pay&card=4084080000000409&saves=AUTH_ok_1").await;
+        assert_eq!(asked.status(), StatusCode::SEE_OTHER);
+        let bank = app.url(asked.headers()["location"].to_str().unwrap());
+        assert_eq!(app.verify(reference).await.1["data"]["status"], "ongoing");
+        let shown = app.client.get(&bank).send().await.unwrap().text().await.unwrap();
+        assert!(
+            shown.contains("card ending 0409") && shown.contains("ZAR 100.00"),
+            "{shown}"
+        );
+        let answered = submit(&app, &bank, answer).await;
+        assert!(
+            answered.headers()["location"]
+                .to_str()
+                .unwrap()
+                .starts_with("http://127.0.0.1:9/back")
+        );
+        let data = app.verify(reference).await.1["data"].clone();
+        assert_eq!([&data["status"], &data["gateway_response"]], [status, words]);
+    }
+    let captures = app.seen("captures", 1).await;
+    assert_eq!(captures[0]["authorization_code"], "AUTH_ok_1");
+    assert_eq!(captures.len(), 1);
+}
+
+#[tokio::test]
+async fn a_card_that_pays_once_is_declined_when_it_is_charged_again() {
+    let app = App::start().await;
+    let (page, _) = open(&app, "buy-1", "ZAR").await;
+    submit(&app, &page, "action=pay&card=4084080000004093").await;
+    let data = app.verify("buy-1").await.1["data"].clone();
+    assert_eq!(
+        (&data["status"], &data["authorization"]["last4"]),
+        (&json!("success"), &json!("4093"))
+    );
+    let saved = data["authorization"]["authorization_code"].as_str().unwrap();
+    assert_eq!(app.charge(saved, "again").await.1["data"]["status"], "failed");
+}
+
+#[tokio::test]
 async fn a_phone_pays_a_little_later_and_cannot_be_charged_again() {
     let app = App::start().await;
     let (page, _) = open(&app, "buy-1", "KES").await;
+    let shown = app.client.get(&page).send().await.unwrap().text().await.unwrap();
     assert!(
-        app.client
-            .get(&page)
-            .send()
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap()
-            .contains("M-Pesa")
+        shown.contains("M-Pesa") && shown.contains("Airtel Money"),
+        "{shown}"
     );
     submit(
         &app,
         &page,
-        "action=pay&channel=mobile_money&phone=%2B254710000000",
+        "action=pay&channel=mobile_money&wallet=airtel&phone=%2B254733000000",
     )
     .await;
     assert_eq!(app.seen("captures", 1).await[0]["channel"], "mobile_money");
@@ -124,7 +175,13 @@ async fn a_phone_pays_a_little_later_and_cannot_be_charged_again() {
         (&data["status"], &data["channel"]),
         (&json!("success"), &json!("mobile_money"))
     );
-    assert_eq!(data["authorization"]["reusable"], false);
+    assert_eq!(
+        (
+            &data["authorization"]["reusable"],
+            &data["authorization"]["brand"]
+        ),
+        (&json!(false), &json!("Airtel Money"))
+    );
 }
 
 #[tokio::test]
