@@ -85,8 +85,12 @@ mod readme;
 mod secrets;
 mod setting_up;
 mod status;
+mod stories;
 mod story;
 mod terminal;
 mod tls;
 mod traces;
 mod why;
+
+// What several of them share.
+mod visit;

@@ -1,91 +1,16 @@
 //! The Client Zone in a real browser, by its own links and forms; each page is looked at on a telephone and on a desk, by
 //! day and by night, with the checks for people who see badly or use no mouse. Pictures: `target/pictures/client-zone`.
 
-use std::fs;
-use std::path::PathBuf;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use jiff::Timestamp;
-use topup_pictures::{Browser, Light, Screen, Site};
-use topup_stack::python_tools;
+use topup_pictures::Browser;
 use topup_tests::{App, AppOptions, event, main_account};
 use totp_rs::{Algorithm, Builder, Secret, Totp};
 
-const EMAIL: &str = "ops@example.com";
-const PASSWORD: &str = "correct horse battery";
+use crate::visit::{PASSWORD, Visit, mailed_link};
+
 /// Tries to sign in that are looked at, of one network in a quarter of an hour.
 const TRIES_MAX: usize = 10;
-
-/// A site, and what looks at it.
-struct Visit<'a> {
-    site: Site<'a>,
-    checks: String,
-    into: PathBuf,
-}
-
-impl<'a> Visit<'a> {
-    async fn begin(browser: &'a Browser, app: &mut App) -> Result<Self> {
-        let into = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/pictures/client-zone");
-        fs::create_dir_all(&into).context("making a folder for pictures")?;
-        let checks = fs::read_to_string(python_tools().await?.axe_script).context("reading the checks")?;
-        let site = Site::new(browser, &app.edge_url()?);
-        site.look(Screen::Desk, Light::Day).await?;
-        Ok(Self { site, checks, into })
-    }
-
-    /// The page as it is open now: pictures of it, and whether it is open to all.
-    async fn see(&self, name: &str) -> Result<()> {
-        for (screen, light, suffix) in [
-            (Screen::Phone, Light::Day, "phone"),
-            (Screen::Phone, Light::Night, "phone-dark"),
-            (Screen::Desk, Light::Night, "desk-dark"),
-            (Screen::Desk, Light::Day, "desk"),
-        ] {
-            self.site.look(screen, light).await?;
-            self.site.fits().await?;
-            self.site
-                .is_open_to_all(&self.checks)
-                .await
-                .with_context(|| format!("{name}, {suffix}"))?;
-            let path = self.into.join(format!("{name}-{suffix}.png"));
-            fs::write(&path, self.site.picture().await?)
-                .with_context(|| format!("writing {}", path.display()))?;
-        }
-        Ok(())
-    }
-
-    async fn sign_in(&self, password: &str) -> Result<()> {
-        self.site.open("/sign-in").await?;
-        self.site.fill("#email", EMAIL).await?;
-        self.site.fill("#password", password).await?;
-        self.site.click("main form button").await
-    }
-}
-
-/// An account with a login, and the link that was mailed to it.
-async fn with_login(app: &mut App, account: i64) -> Result<String> {
-    let (number, url) = (account.to_string(), app.edge_url()?);
-    app.fleetctl(&[
-        "login",
-        "add",
-        "--account",
-        &number,
-        "--email",
-        EMAIL,
-        "--at",
-        &url,
-    ])
-    .await?;
-    let mail = app.outside.mail(1).await?;
-    let text = mail
-        .last()
-        .and_then(|mail| mail.text.clone())
-        .context("a mail with a text")?;
-    let link = text
-        .split_whitespace()
-        .find(|word| word.contains("/password?link="));
-    Ok(link.context("a link in the mail")?.to_owned())
-}
 
 /// The code that a telephone with this secret shows, so many steps from now.
 fn code(secret: &str, steps: u64) -> Result<String> {
@@ -118,7 +43,7 @@ async fn somebody_sets_a_password_by_the_mailed_link_signs_in_with_a_second_step
     let sends: Vec<_> = (0..3).map(|_| event(1001)).collect();
     app.send(&sends).await?;
     app.sends_recorded(3).await?;
-    let link = with_login(&mut app, 1001).await?;
+    let link = mailed_link(&mut app, 1001).await?;
 
     let browser = Browser::open().await?;
     let visit = Visit::begin(&browser, &mut app).await?;
@@ -238,7 +163,7 @@ async fn a_second_step(visit: &Visit<'_>) -> Result<()> {
 async fn a_wrong_password_is_tried_a_few_times_and_no_more() -> Result<()> {
     let mut app = App::start(AppOptions::only(&["edge", "notifications", "sweeper"])).await?;
     app.import(&[main_account(1001)]).await?;
-    with_login(&mut app, 1001).await?;
+    mailed_link(&mut app, 1001).await?;
     let browser = Browser::open().await?;
     let visit = Visit::begin(&browser, &mut app).await?;
     for _ in 0..TRIES_MAX {

@@ -1,5 +1,6 @@
 //! A site of our own in the browser: pages as a person meets them, on a telephone or a desk, by day or by night.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -91,6 +92,17 @@ impl<'a> Site<'a> {
         };
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
         self.own("Emulation.setEmulatedMedia", features).await.map(drop)
+    }
+
+    /// Gives the browser a cookie of this site.
+    ///
+    /// # Errors
+    /// The browser is gone, or would not take it.
+    pub async fn keep(&self, name: &str, value: &str) -> Result<()> {
+        let cookie = json!({"name": name, "value": value, "url": self.base, "httpOnly": true});
+        let kept = self.own("Network.setCookie", cookie).await?;
+        ensure!(kept.get("success") == Some(&json!(true)), "a cookie: {kept}");
+        Ok(())
     }
 
     /// Opens a page by its path, and waits for its heading.
@@ -203,6 +215,34 @@ impl<'a> Site<'a> {
         Ok(format!("{}{query}", address.path()))
     }
 
+    /// Waits until the browser is at a path that begins like this, of this site or another.
+    ///
+    /// # Errors
+    /// It does not get there.
+    pub async fn comes_to(&self, path: &str) -> Result<()> {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let is_at = self.path().await?;
+            if is_at.starts_with(path) {
+                return Ok(());
+            }
+            ensure!(
+                tokio::time::Instant::now() < until,
+                "the browser is at {is_at}, not at {path}"
+            );
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Lets the browser keep what it is sent as files, in this folder.
+    ///
+    /// # Errors
+    /// The browser is gone.
+    pub async fn files_go_to(&self, folder: &Path) -> Result<()> {
+        let params = json!({"behavior": "allow", "downloadPath": folder});
+        self.own("Browser.setDownloadBehavior", params).await.map(drop)
+    }
+
     /// A picture (PNG) of the whole page, however long.
     ///
     /// # Errors
@@ -220,10 +260,11 @@ impl<'a> Site<'a> {
     /// # Errors
     /// They find something, or do not run.
     pub async fn is_open_to_all(&self, checks: &str) -> Result<()> {
-        self.client
-            .execute(checks, Vec::new())
-            .await
-            .context("loading the checks")?;
+        let is_loaded = self.client.execute("return !!window.axe;", Vec::new()).await?;
+        if is_loaded != json!(true) {
+            let loading = self.client.execute(checks, Vec::new()).await;
+            loading.context("loading the checks")?;
+        }
         let run = "const done = arguments[arguments.length - 1];
             axe.run().then(found => done(found.violations.map(it =>
                 it.id + ': ' + it.help + ' (' + it.nodes.map(node => node.target.join(' ')).join('; ') + ')')),

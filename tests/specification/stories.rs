@@ -1,0 +1,4 @@
+//! What account holders do around their credits, from page to page in a real browser, with a fleet and a world outside
+//! behind it: every page that they come by is looked at ([`Visit`]).
+
+mod ledger_file;
