@@ -107,7 +107,7 @@
 //!   at least 0, quantity above 0. An import checks only the figures among themselves ([`settings::check_import`]).
 //! * **E5** The figures can be changed at any time, card by the account, transfer by the main, without a new card.
 //! * **E6** Disabling, at any time: card by the account or its main, transfer by the main. Enabling card again takes the
-//!   whole procedure, transfer one step.
+//!   whole procedure, transfer one step. What whoever looks at it can do, follows from why it was ([`mending::mend`]).
 //! * **E7** Disabled while a top-up waits: it is skipped when it wakes ([`wake::wake`]). While a charge is with the
 //!   gateway: its result settles it ([`settle::settle`] does not look at the settings).
 //! * **E8** A new card is registered as in E3; the old one serves until then and is then forgotten, here and at the
@@ -188,6 +188,7 @@ mod json;
 pub mod lifecycle;
 pub mod lines;
 pub mod low_credit;
+pub mod mending;
 pub mod message;
 pub mod money;
 mod names;
