@@ -75,7 +75,7 @@ CREATE INDEX sign_in_tries_by_window ON sign_in_tries (window_start);
 
 -- What was answered to a request that bore an idempotency key, so that a repeat is answered the same.
 CREATE TABLE idempotent_requests (
-    caller       uuid        NOT NULL, -- the token
+    caller       uuid        NOT NULL, -- the token, or who signed in
     key          text        NOT NULL CONSTRAINT idempotent_requests_key_sane CHECK (length(key) BETWEEN 1 AND 255),
     request_hash bytea       NOT NULL, -- of method, path and body
     status       smallint,             -- none: in hand, or cut short
@@ -180,6 +180,9 @@ CREATE TABLE billing_details (
     changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT billing_details_pk PRIMARY KEY (account_id)
 );
+
+-- A main account looks at its subs.
+CREATE INDEX accounts_by_parent ON accounts (parent_id, account_id) WHERE parent_id IS NOT NULL;
 
 -- When what is personal was removed; the ledger stays, without the person.
 ALTER TABLE accounts ADD COLUMN person_removed_at timestamptz;

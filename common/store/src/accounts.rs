@@ -12,6 +12,9 @@ use topup_rules::ids::{AccountId, Service, TopupId};
 use topup_rules::money::Currency;
 use topup_rules::topup::TopupState;
 
+/// Accounts with their wallets, one wallet a row.
+const VIEW: &str = include_str!("accounts/view.sql");
+
 /// An account with its wallets. As JSON it is the shape of an import, with what changes beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountView {
@@ -29,6 +32,9 @@ pub struct AccountView {
     pub mobile: Option<String>,
     /// The account holder's address.
     pub email: Option<String>,
+    /// It is the main of others.
+    #[serde(skip)]
+    pub has_subs: bool,
     /// One a service.
     pub wallets: Vec<WalletView>,
 }
@@ -63,6 +69,9 @@ pub struct AutoTopupView {
     pub enabled: bool,
     /// Why not, if not.
     pub disabled_reason: Option<String>,
+    /// Since when.
+    #[serde(skip)]
+    pub disabled_at: Option<Timestamp>,
     /// The account's limits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caps: Option<Caps>,
@@ -93,17 +102,53 @@ impl Store {
     /// The database's.
     pub async fn account_view(&self, id: AccountId) -> Result<Option<AccountView>, StoreError> {
         let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("accounts/view.sql")).await?;
+        let sql = format!("{VIEW} WHERE a.account_id = $1 ORDER BY w.service");
+        let statement = client.prepare_cached(&sql).await?;
         let rows = client.query(&statement, &[&id.get()]).await?;
-        let Some(first) = rows.first() else {
-            return Ok(None);
-        };
-        let mut view = account(first)?;
-        for row in &rows {
-            view.wallets.extend(wallet(row)?);
-        }
-        Ok(Some(view))
+        Ok(with_wallets(&rows)?.pop())
     }
+
+    /// At most `limit` sub accounts of `main` behind `after`, by their numbers, with their wallets.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn subs(
+        &self,
+        main: AccountId,
+        after: Option<AccountId>,
+        limit: u16,
+    ) -> Result<Vec<AccountView>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "{VIEW} WHERE a.account_id IN (SELECT account_id FROM accounts
+                                            WHERE parent_id = $1 AND account_id > $2 ORDER BY account_id LIMIT $3)
+              ORDER BY a.account_id, w.service"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let after = after.map_or(0, AccountId::get);
+        let rows = client
+            .query(&statement, &[&main.get(), &after, &i64::from(limit)])
+            .await?;
+        with_wallets(&rows)
+    }
+}
+
+/// Rows in the order of their accounts, as accounts.
+fn with_wallets(rows: &[Row]) -> Result<Vec<AccountView>, StoreError> {
+    let mut accounts: Vec<AccountView> = Vec::new();
+    for row in rows {
+        let id = rows::account_id(row, "account_id", "accounts")?;
+        if accounts.last().is_none_or(|last| last.account_id != id) {
+            accounts.push(AccountView {
+                has_subs: row.try_get("has_subs")?,
+                ..account(row)?
+            });
+        }
+        if let Some(last) = accounts.last_mut() {
+            last.wallets.extend(wallet(row)?);
+        }
+    }
+    Ok(accounts)
 }
 
 impl Store {
@@ -144,6 +189,7 @@ fn account(row: &Row) -> Result<AccountView, StoreError> {
         language: row.try_get("language")?,
         mobile: row.try_get("mobile")?,
         email: row.try_get("email")?,
+        has_subs: false,
         wallets: Vec::new(),
     })
 }
@@ -162,12 +208,14 @@ fn wallet(row: &Row) -> Result<Option<WalletView>, StoreError> {
     };
     let caps = Some(rows::account(row)?.caps).filter(|caps| *caps != Caps::default());
     let card = cards::card(row)?.map(SavedCard::masked);
+    let disabled_at: Option<Timestamp> = row.try_get("auto_disabled_at")?;
     let auto_topup = settings.map(|settings| AutoTopupView {
         method: settings.method,
         threshold: settings.threshold,
         quantity: settings.quantity,
         enabled,
         disabled_reason,
+        disabled_at: disabled_at.filter(|_| !enabled),
         caps,
         card,
     });

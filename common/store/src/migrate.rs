@@ -162,6 +162,8 @@ mod tests {
 
     /// The last migration before there were fleets that must not stop for one.
     const BEFORE_FLEETS: i32 = 5;
+    /// Tables that no queue worker writes to: whoever changes an account waits for a moment, and no send does.
+    const READ_ALONE: [&str; 1] = ["accounts"];
 
     /// What speaks against a migration while a fleet works on the tables that were there before it.
     fn objection(sql: &str) -> Option<&'static str> {
@@ -186,7 +188,7 @@ mod tests {
             match words.as_slice() {
                 ["create", "index", ..] | ["create", "unique", "index", ..] => {
                     let table = words.iter().skip_while(|word| **word != "on").nth(1);
-                    (!table.is_some_and(|table| is_new(table)))
+                    (!table.is_some_and(|table| is_new(table) || READ_ALONE.contains(table)))
                         .then_some("an index is built while all writers of its table wait")
                 }
                 ["alter", "table", table, ..] if !is_new(table) => altered(statement),
