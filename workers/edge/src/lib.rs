@@ -6,8 +6,8 @@
 //! | [`api`] | `/v1/…`: the HTTP interface, for platforms that have pages and senders of their own |
 //! | `pages` | all else: the Client Zone, pages for account holders |
 //!
-//! [`buying`] and [`registering`] are the conversations with the payment gateway, whoever begins them; [`signing_in`]
-//! knows people by a password and a code.
+//! [`buying`] and [`registering`] are the conversations with the payment gateway, whoever begins them; [`auto_topup`] and
+//! [`moving`] what needs no such conversation; [`signing_in`] knows people by a password and a code.
 //!
 //! [`http`] is what every request of the interface goes through. Each path, or family of paths, is a file with its
 //! routes; they are joined in [`serve()`].
@@ -20,10 +20,13 @@
 //! and metrics (they have an address of their own, which is not public), any memory of what webhooks told before: every
 //! effect is idempotent, and a repeat is recognised where it would have one.
 
+mod agreeing;
 pub mod api;
+pub mod auto_topup;
 pub mod buying;
 pub mod holding;
 pub mod http;
+pub mod moving;
 mod pages;
 mod paying;
 pub mod registering;

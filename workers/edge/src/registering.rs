@@ -7,6 +7,8 @@ use crate::Edge;
 use crate::paying::{Paying, see_through};
 use std::sync::Arc;
 use topup_gateways::payment::PayChannel;
+use topup_rules::money::{Currency, Money};
+use topup_rules::registration;
 use topup_rules::settings::SettingsRefusal;
 use topup_rules::topup::PaymentState;
 use topup_runtime::PublicDatabase;
@@ -42,6 +44,13 @@ pub enum Registering {
     NoEmail,
     /// The same id was used for something else.
     Conflicting,
+}
+
+/// What registering a card is charged (E3).
+#[must_use]
+pub fn charge(edge: &Edge, currency: Currency) -> Money {
+    let least_minor = edge.gateway.least_charge_minor();
+    registration::charge(currency, least_minor(currency))
 }
 
 /// Begins a registration, or finds it begun, and sees the conversation with the gateway through. `return_to`: where the

@@ -3,6 +3,7 @@
 use super::given::{address, return_to, terms};
 use super::wallets::Wallet;
 use crate::Edge;
+use crate::auto_topup::{disable, set_figures};
 use crate::http::{
     Bearer, CreditsGiven, CreditsText, Json, Kind, MethodName, MoneyView, Named, Path, Problem, ServiceName,
     account_for,
@@ -20,16 +21,10 @@ use topup_rules::access::{Act, Caller};
 use topup_rules::account::{AutoTopup, Method};
 use topup_rules::ids::{AccountId, Service, WalletKey};
 use topup_rules::registration::RegistrationOutcome;
-use topup_rules::settings::SettingsRefusal;
 use topup_store::{NewRegistration, RegistrationView, SettingsChange};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
-
-/// Why it is disabled, for the account holder.
-const BY_ITSELF: &str = "disabled by the account holder";
-/// The same, by somebody else's hand.
-const BY_MAIN: &str = "disabled by the main account";
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Edge>> {
     OpenApiRouter::new()
@@ -201,7 +196,7 @@ async fn put(
                 who,
                 threshold,
                 quantity,
-                terms_version: terms(&edge, terms_version)?,
+                terms_version: terms(&edge, &terms_version)?,
                 address: address(&edge, peer, &headers),
                 email: super::purchases::email(wanted.email)?,
                 gateway: edge.gateway.name(),
@@ -211,16 +206,9 @@ async fn put(
             };
             return registering(&edge, new, &back).await;
         }
-        (Method::Card, None) => {
-            let changed = store.change_auto_topup(key, who, threshold, quantity).await?;
-            // Where nothing is set up, what is missing is the agreement.
-            if changed == SettingsChange::Refused(SettingsRefusal::NothingToChange) {
-                SettingsChange::Refused(SettingsRefusal::NotAgreed)
-            } else {
-                changed
-            }
+        (method @ (Method::Card | Method::Transfer), _) => {
+            set_figures(store, key, who, method, threshold, quantity).await?
         }
-        (Method::Transfer, _) => store.enable_transfer(key, who, threshold, quantity).await?,
     };
     done(change, key)?;
     let wallet = super::wallets::wallet(&edge, key).await?;
@@ -274,9 +262,7 @@ async fn delete(
     account_for(&edge, &bearer.leave, Act::DisableAutoTopup, account).await?;
     let who = caller(&bearer)?;
     let key = WalletKey { account, service };
-    let reason = if who == account { BY_ITSELF } else { BY_MAIN };
-    let store = &edge.database()?.store;
-    done(store.disable_auto_topup(key, who, reason).await?, key)?;
+    done(disable(&edge.database()?.store, key, who).await?, key)?;
     super::wallets::wallet(&edge, key).await.map(Json)
 }
 

@@ -27,14 +27,8 @@ pub(super) fn return_to(edge: &Edge, given: Option<String>, path: &str) -> Resul
 }
 
 /// The version of the terms that were agreed to: those that are in force.
-pub(super) fn terms(edge: &Edge, agreed: String) -> Result<String, Problem> {
-    let in_force = &edge.settings.edge.terms_version;
-    if agreed == *in_force {
-        return Ok(agreed);
-    }
-    Err(Problem::refused(format!(
-        "E3: the terms in force are of version {in_force}"
-    )))
+pub(super) fn terms(edge: &Edge, agreed: &str) -> Result<String, Problem> {
+    edge.terms(agreed).map_err(Problem::refused)
 }
 
 /// Where an agreement came from.

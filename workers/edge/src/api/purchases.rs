@@ -311,7 +311,7 @@ async fn post(
         .collect();
     let agreement = match new.one_click_terms {
         Some(terms_version) => Some(OneClickAgreement {
-            terms_version: terms(&edge, terms_version)?,
+            terms_version: terms(&edge, &terms_version)?,
             address: address(&edge, peer, &headers),
         }),
         None => None,

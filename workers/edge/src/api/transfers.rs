@@ -4,14 +4,13 @@ use crate::Edge;
 use crate::http::{
     Bearer, CreditsGiven, CreditsText, Json, Named, Path, Problem, RequestId, RequestedAt, ServiceName,
 };
+use crate::moving::{Direction, Move, Moving, move_credits, moved_by};
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use topup_rules::access::{AccessRefusal, may_move};
-use topup_rules::account::Account;
-use topup_rules::ids::{AccountId, Service, WalletKey};
-use topup_store::{ByHand, Moved};
+use topup_rules::ids::{AccountId, Service};
+use topup_store::ByHand;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -23,16 +22,6 @@ const REASON_MAX_CHARS: usize = 200;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Edge>> {
     OpenApiRouter::new().routes(routes!(post))
-}
-
-/// Which way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-enum Direction {
-    /// From the main account to its sub.
-    ToSub,
-    /// From the sub account to its main.
-    FromSub,
 }
 
 /// What is to be moved.
@@ -97,16 +86,6 @@ async fn post(
     RequestedAt(at): RequestedAt,
     Json(new): Json<NewTransfer>,
 ) -> Result<(StatusCode, Json<Transfer>), Problem> {
-    let (of_main, of_sub) = (account(&edge, main).await?, account(&edge, new.sub).await);
-    // Whoever may not know of the main account hears nothing of its subs.
-    let of_sub = match of_sub {
-        Ok(of_sub) => of_sub,
-        Err(missing) => {
-            may_move(&bearer.leave, &of_main, &of_main)?;
-            return Err(missing);
-        }
-    };
-    may_move(&bearer.leave, &of_main, &of_sub)?;
     let NewTransfer {
         sub,
         direction,
@@ -114,26 +93,23 @@ async fn post(
         credits: CreditsGiven(credits),
         reason,
     } = new;
-    let wallet = |account| WalletKey { account, service };
-    let (from, to) = match direction {
-        Direction::ToSub => (wallet(main), wallet(sub)),
-        Direction::FromSub => (wallet(sub), wallet(main)),
-    };
     let by_hand = ByHand {
         id: transfer_id,
         at,
         reason: one_line(reason),
-        by: format!("account {main}"),
+        by: moved_by(main),
     };
-    let database = edge.database()?;
-    match database
-        .store
-        .move_credits_by_hand(from, to, credits, &by_hand)
-        .await?
-    {
-        Moved::Done { outbox, .. } => database.outbox.send(outbox),
-        Moved::AlreadyDone => {}
-        Moved::Refused(refusal) => return Err(refusal.into()),
+    let wanted = Move {
+        main,
+        sub,
+        direction,
+        service,
+        credits,
+    };
+    match move_credits(edge.database()?, &bearer.leave, wanted, &by_hand).await? {
+        Moving::Done => {}
+        Moving::Denied(denied) => return Err(denied.into()),
+        Moving::Refused(refusal) => return Err(refusal.into()),
     }
     let moved = Transfer {
         transfer_id,
@@ -144,11 +120,6 @@ async fn post(
         credits: credits.into(),
     };
     Ok((StatusCode::CREATED, Json(moved)))
-}
-
-async fn account(edge: &Edge, id: AccountId) -> Result<Account, Problem> {
-    let account = edge.database()?.store.account(id).await?;
-    Ok(account.ok_or(AccessRefusal::NoAccount(id))?)
 }
 
 /// A reason as the ledger keeps it.

@@ -65,6 +65,7 @@ pub(super) struct Link {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Topup {
+    pub(super) id: String,
     pub(super) when: String,
     pub(super) service: &'static str,
     pub(super) credits: String,
@@ -96,6 +97,7 @@ async fn history(
 fn line(who: &SignedIn, topup: &TopupView) -> Topup {
     let voice = &who.voice;
     Topup {
+        id: topup.topup_id.to_string(),
         when: voice.moment(topup.requested_at),
         service: Voice::service(topup.service),
         credits: voice.credits(topup.quantity),

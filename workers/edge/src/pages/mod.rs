@@ -8,19 +8,26 @@
 //! | `templates`, `form`, `assets`, `chart` | what pages are made of |
 //! | `sign_in`, `password` | signing in and out, the mailed link |
 //! | `overview`, `history` | credits at a glance; what happened |
+//! | `auto_topup`, `auto_topup_card`, `registration` | automatic top-up: how it stands, by card, and how registering one went |
+//! | `once`, `onward` | forms that are sent twice; on to the gateway's page, and waiting for what comes of it |
 //! | `settings`, `second_step` | what an account holder may change alone; the second step of signing in |
 //!
 //! Left out: every decision. What may be done is asked of the rules, and what they refuse is shown in their words.
 
 mod assets;
+mod auto_topup;
+mod auto_topup_card;
 mod catalogue;
 mod chart;
 mod form;
 mod guard;
 mod history;
 mod language;
+mod once;
+mod onward;
 mod overview;
 mod password;
+mod registration;
 mod second_step;
 mod settings;
 mod sign_in;
@@ -52,6 +59,9 @@ pub(crate) fn routes(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
         .merge(sign_in::routes())
         .merge(password::routes())
         .merge(overview::routes())
+        .merge(auto_topup::routes())
+        .merge(auto_topup_card::routes())
+        .merge(registration::routes())
         .merge(history::routes())
         .merge(settings::routes())
         .merge(second_step::routes())

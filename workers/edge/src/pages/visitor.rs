@@ -41,6 +41,8 @@ pub(crate) struct SignedIn {
     pub(crate) voice: Voice,
     pub(crate) session: Session,
     pub(crate) secret: String,
+    /// Who called: where an agreement comes from.
+    pub(crate) from: IpAddr,
     pub(crate) account: AccountView,
     /// Near enough for what people read.
     pub(crate) now: Timestamp,
@@ -111,16 +113,12 @@ impl SignedIn {
 
     /// Whether an account holder may do this to the account: who signed in may do what the account may.
     pub(crate) fn may(&self, act: Act) -> Result<(), Trouble> {
-        let kind = match self.account.parent_id {
-            None => AccountKind::Main,
-            Some(parent) => AccountKind::Sub { parent },
-        };
-        let account = Account {
-            id: self.account.account_id,
-            kind,
-            currency: self.account.currency,
-            caps: Caps::default(),
-        };
+        self.may_to(act, &self.account)
+    }
+
+    /// Whether the reader may do this to an account: one that is none of the reader's is not there.
+    pub(crate) fn may_to(&self, act: Act, account: &AccountView) -> Result<(), Trouble> {
+        let account = ruled(account);
         may(&self.leave(), act, &account).map(drop).map_err(|refusal| {
             tracing::debug!(%refusal, "a page was not for its reader");
             Trouble::NotFound
@@ -141,11 +139,26 @@ impl SignedIn {
             "contact" => Key("done-contact"),
             "low-credit" => Key("done-low-credit"),
             "password" => Key("done-password"),
+            "auto-topup" => Key("done-auto-topup"),
+            "auto-topup-off" => Key("done-auto-topup-off"),
             "second-step" => Key("done-second-step"),
             "second-step-off" => Key("done-second-step-off"),
             _ => return None,
         };
         Some(self.voice.text(key))
+    }
+}
+
+/// As the rules look at it when they say who may.
+fn ruled(account: &AccountView) -> Account {
+    Account {
+        id: account.account_id,
+        kind: match account.parent_id {
+            None => AccountKind::Main,
+            Some(parent) => AccountKind::Sub { parent },
+        },
+        currency: account.currency,
+        caps: Caps::default(),
     }
 }
 
@@ -178,6 +191,7 @@ impl FromRequestParts<Arc<Zone>> for SignedIn {
             voice: zone.voice(&parts.headers, Some(&account.language)),
             session,
             secret,
+            from: visitor.from,
             account,
             now: zone.edge.clock.now(),
             card_spacing: zone.edge.settings.rules.card_spacing,

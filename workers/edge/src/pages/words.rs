@@ -183,7 +183,12 @@ pub(crate) fn price(voice: &Voice, amount_minor: Option<i64>, currency: Currency
 
 /// `Visa •••• 4081`.
 pub(crate) fn card(voice: &Voice, card: &SavedCard) -> String {
-    let brand = match card.brand.as_deref().map(str::trim) {
+    card_named(voice, card.brand.as_deref(), card.last4.as_deref())
+}
+
+/// The same, of a card that is known by these alone.
+pub(crate) fn card_named(voice: &Voice, brand: Option<&str>, last4: Option<&str>) -> String {
+    let brand = match brand.map(str::trim) {
         None | Some("") => voice.text(Key("card")),
         Some(brand) => {
             let mut letters = brand.chars();
@@ -191,7 +196,7 @@ pub(crate) fn card(voice: &Voice, card: &SavedCard) -> String {
             format!("{}{}", first.unwrap_or_default(), letters.as_str())
         }
     };
-    match &card.last4 {
+    match last4 {
         Some(last4) => format!("{brand} ••••\u{a0}{last4}"),
         None => brand,
     }

@@ -143,6 +143,12 @@ impl Frame {
         self.done = done;
         self
     }
+
+    /// Leads on by itself: `0; url=…`.
+    pub(crate) fn with_refresh(mut self, refresh: String) -> Self {
+        self.refresh = Some(refresh);
+        self
+    }
 }
 
 impl Zone {
@@ -218,6 +224,7 @@ impl Zone {
         };
         let nav = vec![
             item("/", Key("nav-overview")),
+            item("/auto-topup", Key("nav-auto-topup")),
             item("/history", Key("nav-history")),
             item("/settings", Key("nav-settings")),
         ];

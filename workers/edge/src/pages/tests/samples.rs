@@ -2,13 +2,17 @@
 
 use super::markup::{judge, read};
 use crate::pages::assets::Assets;
+use crate::pages::auto_topup::{AutoTopupPage, Can, Newest, OffView, WalletCard};
+use crate::pages::auto_topup_card::{CardPage, Price};
 use crate::pages::catalogue::Catalogue;
 use crate::pages::chart::{Day, chart};
 use crate::pages::form::{Fields, Form};
 use crate::pages::history::{Entries, Entry, History, Link, Topup};
 use crate::pages::language::Language;
+use crate::pages::onward::OnwardView;
 use crate::pages::overview::{ChartWords, Overview, Wallet};
 use crate::pages::password::{LinkView, PasswordView};
+use crate::pages::registration::RegistrationPage;
 use crate::pages::second_step::{SecondStepView, picture};
 use crate::pages::settings::{LanguageChoice, LowCredit, SettingsView};
 use crate::pages::sign_in::SignInView;
@@ -149,7 +153,8 @@ fn history(gallery: &Gallery) {
         text: "SMS".to_owned(),
         is_here,
     };
-    let topup = |tone, price| Topup {
+    let topup = |tone, price: Option<String>| Topup {
+        id: format!("{tone:?}"),
         when: "now".to_owned(),
         service: "SMS",
         credits: "500".to_owned(),
@@ -247,6 +252,89 @@ fn settings(gallery: &Gallery) {
     }
 }
 
+fn auto_topup(gallery: &Gallery) {
+    let nasty = || NASTY.to_owned();
+    let newest = |tone, is_open| Newest {
+        is_open,
+        is_over: is_open,
+        said: said(tone),
+        what: nasty(),
+        when: nasty(),
+        href: "/history#topup-x".to_owned(),
+    };
+    let wallet = |id, can, newest| WalletCard {
+        id,
+        service: "SMS",
+        credits: "100".to_owned(),
+        said: said(Tone::Bad),
+        mend: (can == Can::SetUp).then(nasty),
+        newest,
+        can,
+    };
+    let wallets = vec![
+        wallet("sms", Can::SetUp, Some(newest(Tone::Warn, true))),
+        wallet("whatsapp", Can::Change, Some(newest(Tone::Good, false))),
+        wallet("telex", Can::Look, None),
+    ];
+    gallery.show("auto-topup.html", &AutoTopupPage { wallets });
+    gallery.show("auto-topup.html", &AutoTopupPage { wallets: Vec::new() });
+    for form in [Form::new(""), wrong_form("", &["threshold", "quantity", "agree"])] {
+        let refused = match form.is_fine() {
+            true => Form::new(""),
+            false => wrong_form("", &[]),
+        };
+        let off = OffView {
+            form: refused.clone(),
+            title: nasty(),
+            text: nasty(),
+            action: "/auto-topup/sms/disable".to_owned(),
+            back: "/auto-topup".to_owned(),
+        };
+        gallery.show("auto-topup-off.html", &off);
+        for (card, by_main) in [(Some(nasty()), false), (None, false), (None, true)] {
+            let price = card.as_ref().map(|_| Price {
+                credits: nasty(),
+                threshold: nasty(),
+                price: nasty(),
+                tax: nasty(),
+            });
+            let view = CardPage {
+                form: if by_main { refused.clone() } else { form.clone() },
+                id: "sms",
+                service: "SMS",
+                credits: nasty(),
+                is_given_back: card.is_some(),
+                terms_url: card.clone(),
+                card,
+                by_main,
+                price,
+                charge: nasty(),
+                terms: nasty(),
+                request: nasty(),
+            };
+            gallery.show("auto-topup-card.html", &view);
+        }
+    }
+    gallery.show("onward.html", &OnwardView { url: nasty() });
+    for text in [None, Some(nasty())] {
+        let view = RegistrationPage {
+            said: said(Tone::Plain),
+            todo: text.clone(),
+            service: "SMS",
+            threshold: nasty(),
+            quantity: nasty(),
+            card: text.clone(),
+            charge: nasty(),
+            given_back: text.clone(),
+            checkout_url: text.clone(),
+            is_looking: text.is_some(),
+            again: text,
+            here: "/".to_owned(),
+        };
+        gallery.show("registration.html", &view);
+    }
+}
+
 #[test]
 fn every_page_is_well_formed_and_labelled_and_escapes_what_it_is_given_in_every_language() {
     let catalogue = Arc::new(Catalogue::new().expect("texts"));
@@ -261,6 +349,7 @@ fn every_page_is_well_formed_and_labelled_and_escapes_what_it_is_given_in_every_
         overview(&gallery);
         history(&gallery);
         settings(&gallery);
+        auto_topup(&gallery);
         let all = SOURCES.iter().map(|(name, _)| (*name).to_owned());
         let parts = ["base.html", "chart.html", "form.html"];
         let pages: BTreeSet<String> = all.filter(|name| !parts.contains(&name.as_str())).collect();
