@@ -10,7 +10,7 @@ use super::caller::Bearer;
 use super::json;
 use super::problem::{Kind, Problem};
 use crate::Edge;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -109,25 +109,48 @@ async fn once(edge: Arc<Edge>, request: Request, next: Next) -> Result<Response,
         let answer = work.run(next.run(request)).await;
         let trouble = answer.status().is_server_error().then_some("trouble");
         work.answered(answer.status().as_u16(), trouble);
-        let (head, body) = answer.into_parts();
-        let body = to_bytes(body, ANSWER_MAX_BYTES).await.unwrap_or_default();
-        let kept = if is_kept(head.status) {
-            let status = head.status.as_u16();
-            store
-                .end_request(caller, &key, status, media_type(&head.headers), &body)
-                .await
-        } else {
-            store.release_request(caller, &key).await
+        let (answer, kept) = collected(answer).await;
+        let kept = match kept {
+            Some(body) => {
+                let (status, media) = (answer.status().as_u16(), media_type(answer.headers()));
+                store.end_request(caller, &key, status, media, &body).await
+            }
+            None => store.release_request(caller, &key).await,
         };
         if let Err(error) = kept {
             tracing::warn!(%error, "an answer could not be kept for a repeat of its request");
         }
-        Response::from_parts(head, Body::from(body))
+        answer
     });
     done.await.map_err(|error| {
         tracing::error!(%error, "a request was cut short");
         Problem::new(Kind::Internal, "something went wrong here, and was written down")
     })
+}
+
+/// An answer, and what is kept of it for a repeat. Nothing is of one that is too large, or that broke off: the key is free
+/// again then, and a repeat finds what was made.
+async fn collected(answer: Response) -> (Response, Option<Bytes>) {
+    if !is_kept(answer.status()) {
+        return (answer, None);
+    }
+    let (head, body) = answer.into_parts();
+    let least_bytes = body.size_hint().lower();
+    if least_bytes > ANSWER_MAX_BYTES as u64 {
+        tracing::error!(
+            least_bytes,
+            "an answer is too large to be kept for a repeat of its request"
+        );
+        return (Response::from_parts(head, body), None);
+    }
+    match to_bytes(body, ANSWER_MAX_BYTES).await {
+        Ok(bytes) => (Response::from_parts(head, Body::from(bytes.clone())), Some(bytes)),
+        Err(error) => {
+            tracing::error!(%error, "an answer broke off, or is too large to be kept for a repeat of its request");
+            let problem = Problem::new(Kind::Internal, "something went wrong here, and was written down");
+            (problem.into_response(), None)
+        }
+    }
 }
 
 /// What another moment could answer otherwise by itself is not kept.
@@ -200,6 +223,25 @@ mod tests {
         assert_eq!(read(""), None);
         assert_eq!(read("two words"), None);
         assert!(key(&HeaderMap::new()).is_err());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_large_comes_whole_and_is_not_kept_or_is_an_error() {
+        let of = |bytes: usize| vec![b'x'; bytes];
+        let (answer, kept) = collected((StatusCode::CREATED, of(ANSWER_MAX_BYTES)).into_response()).await;
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        assert_eq!(kept.map(|it| it.len()), Some(ANSWER_MAX_BYTES));
+
+        let (answer, kept) = collected((StatusCode::CREATED, of(ANSWER_MAX_BYTES + 1)).into_response()).await;
+        assert_eq!((answer.status(), kept), (StatusCode::CREATED, None));
+        let whole = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        assert_eq!(whole.len(), ANSWER_MAX_BYTES + 1);
+
+        // A stream says too late how long it is.
+        let parts = [of(ANSWER_MAX_BYTES), of(1)].map(Ok::<_, std::io::Error>);
+        let streamed = Body::from_stream(futures_util::stream::iter(parts)).into_response();
+        let (answer, kept) = collected(streamed).await;
+        assert_eq!((answer.status(), kept), (StatusCode::INTERNAL_SERVER_ERROR, None));
     }
 
     #[test]
