@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
 use reqwest::redirect::Policy;
 use secrecy::SecretString;
-use topup_gateways::payment::{ChargeRequest, Charged, InitializeRequest, Initialized, PaymentGateway};
+use topup_gateways::payment::{ChargeRequest, InitializeRequest, Initialized, PaymentGateway};
 use topup_rules::credits::Credits;
 use topup_rules::ids::{Reference, Service};
 use topup_rules::message::PaymentMode;
@@ -15,7 +15,7 @@ use topup_rules::retry::RetryPolicy;
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
 use topup_store::{
-    Answer, Begun, Billing, ChargeIntent, GatewayCall, LineEnd, NewPurchase, OutboxMessage, PageIntent, Store,
+    Begun, Billing, ChargeIntent, GatewayCall, LineEnd, NewPurchase, OutboxMessage, PageIntent, Store,
 };
 use uuid::Uuid;
 
@@ -108,20 +108,7 @@ impl Shop {
             end: charged.call_end(),
             policy: free_line(),
         };
-        let challenge_url = match &charged {
-            Charged::Answered(answer) => answer.challenge_url.clone(),
-            Charged::Unknown { .. } | Charged::OurTrouble(_) => None,
-        };
-        let answer = match charged.into_result(&self.gateway, &intent.reference, Timestamp::now()) {
-            Ok(result) => Answer::Result {
-                result: Box::new(result),
-                challenge_url,
-            },
-            Err(trouble) => Answer::Trouble {
-                reason: trouble.reason,
-                at_least_s: trouble.retry_after_s,
-            },
-        };
+        let answer = charged.into_answer(&self.gateway, &intent.reference, Timestamp::now());
         let messages = self
             .store
             .record_answer(intent, call, &answer, &PAUSES, line)

@@ -10,7 +10,7 @@ use topup_rules::ids::Service;
 use topup_rules::one_click::OneClickRefusal;
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
-use topup_store::{Begun, GatewayCall, NewPurchase, PurchaseRefusal};
+use topup_store::{Begun, GatewayCall, NewPurchase, NotOpened, PurchaseRefusal};
 use topup_tests::{Library, Shop, account_id, credits, event, main_account, raw};
 
 const ACCOUNT: i64 = Shop::ACCOUNT;
@@ -170,7 +170,13 @@ async fn a_purchase_without_a_page_to_pay_on_fails_at_once() -> Result<()> {
     };
     let messages = shop
         .store
-        .record_no_page(&intent, call, "the payment page could not be opened", "HTTP 503")
+        .record_not_opened(
+            &intent,
+            call,
+            NotOpened::NoPage,
+            "the payment page could not be opened",
+            "HTTP 503",
+        )
         .await?;
     shop.publish(messages).await?;
     shop.payment_becomes(&intent.reference, "failed").await?;

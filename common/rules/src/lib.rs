@@ -177,6 +177,7 @@ pub mod access;
 pub mod account;
 pub mod caps;
 pub mod cards;
+pub mod charge;
 pub mod credits;
 mod decimal;
 pub mod entries;

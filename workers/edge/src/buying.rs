@@ -8,7 +8,7 @@
 use crate::Edge;
 use crate::paying::{Paying, see_through};
 use std::sync::Arc;
-use topup_gateways::payment::{ChargeRequest, Charged, PayChannel};
+use topup_gateways::payment::{ChargeRequest, PayChannel};
 use topup_rules::message::PaymentStatus;
 use topup_rules::topup::PaymentState;
 use topup_runtime::{PublicDatabase, metrics};
@@ -110,7 +110,7 @@ async fn page(
 /// P3: the saved card, at once.
 async fn charge(paying: &Paying, id: Uuid, intent: &ChargeIntent) -> Result<Bought, StoreError> {
     if !paying.has_leave().await? {
-        let reason = paying.not_asked(&as_page(paying, id, intent)).await?;
+        let reason = paying.card_not_asked(&never_asked(paying, id, intent)).await?;
         return Ok(Bought::NoPage { id, reason });
     }
     let call = paying.call();
@@ -131,12 +131,19 @@ async fn charge(paying: &Paying, id: Uuid, intent: &ChargeIntent) -> Result<Boug
         })
         .await;
     metrics::CHARGE_SECONDS.took([], asked.elapsed());
-    metrics::CHARGES.add([label(&charged)], 1);
+    metrics::CHARGES.add([charged.as_str()], 1);
     let line = LineEnd {
         end: charged.call_end(),
         policy: paying.line.policy,
     };
-    let answer = answer(paying, intent, charged);
+    let answer = charged.into_answer(&paying.edge.gateway, &intent.reference, paying.edge.clock.now());
+    if let Answer::Trouble { reason, .. } = &answer {
+        tracing::error!(
+            payment.reference = intent.reference.as_str(),
+            reason,
+            "the gateway could not be asked"
+        );
+    }
     let outbox = paying
         .written_down(|| {
             let pauses = &paying.edge.settings.topup_requested.retry;
@@ -158,33 +165,8 @@ async fn charge(paying: &Paying, id: Uuid, intent: &ChargeIntent) -> Result<Boug
     })
 }
 
-fn answer(paying: &Paying, intent: &ChargeIntent, charged: Charged) -> Answer {
-    let challenge_url = match &charged {
-        Charged::Answered(answer) => answer.challenge_url.clone(),
-        Charged::Unknown { .. } | Charged::OurTrouble(_) => None,
-    };
-    let edge = &paying.edge;
-    match charged.into_result(&edge.gateway, &intent.reference, edge.clock.now()) {
-        Ok(result) => Answer::Result {
-            result: Box::new(result),
-            challenge_url,
-        },
-        Err(trouble) => {
-            tracing::error!(
-                payment.reference = intent.reference.as_str(),
-                reason = trouble.reason,
-                "the gateway could not be asked"
-            );
-            Answer::Trouble {
-                reason: trouble.reason,
-                at_least_s: trouble.retry_after_s,
-            }
-        }
-    }
-}
-
-/// As what was never asked is written down.
-fn as_page(paying: &Paying, id: Uuid, intent: &ChargeIntent) -> PageIntent {
+/// As what the gateway was never asked for is written down.
+fn never_asked(paying: &Paying, id: Uuid, intent: &ChargeIntent) -> PageIntent {
     PageIntent {
         reference: intent.reference.clone(),
         account: intent.account,
@@ -194,14 +176,5 @@ fn as_page(paying: &Paying, id: Uuid, intent: &ChargeIntent) -> PageIntent {
         amount: intent.amount,
         email: intent.email.clone(),
         traceparent: intent.traceparent.clone(),
-    }
-}
-
-/// The end of a charge, as a metric's label.
-fn label(charged: &Charged) -> &'static str {
-    match charged {
-        Charged::Answered(answer) => answer.status.as_str(),
-        Charged::Unknown { .. } => "unknown",
-        Charged::OurTrouble(_) => "our-trouble",
     }
 }

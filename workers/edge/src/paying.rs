@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use topup_gateways::payment::{InitializeRequest, Initialized, PayChannel};
 use topup_rules::lines::CallClass;
 use topup_runtime::{Line, PublicDatabase};
-use topup_store::{GatewayCall, PageIntent, StoreError};
+use topup_store::{GatewayCall, NotOpened, PageIntent, StoreError};
 
 /// How long somebody waits for leave to call the gateway.
 const LEAVE_MAX: Duration = Duration::from_secs(5);
@@ -20,6 +20,11 @@ const WRITE_TRIES_MAX: u32 = 30;
 /// What the account holder is told where the gateway takes no calls now.
 const NOT_NOW: &str =
     "the payment gateway takes no payments at the moment; nothing was charged, please try again later";
+/// The same, of a saved card.
+const CARD_NOT_NOW: &str =
+    "the payment gateway takes no payments at the moment; your card was not charged, please try again later";
+/// The same, for the operators.
+const LINE_CLOSED: &str = "the line to the gateway is closed";
 /// What the account holder is told where it has no page.
 const NO_PAGE: &str = "the payment page could not be opened; nothing was charged";
 
@@ -57,10 +62,16 @@ impl Paying {
         }
     }
 
-    /// The gateway certainly has nothing of it: it fails. Returns why, for the account holder.
-    pub(crate) async fn not_asked(&self, intent: &PageIntent) -> Result<String, StoreError> {
-        self.no_page(intent, self.call(), NOT_NOW, "the line to the gateway is closed")
-            .await
+    /// The gateway was not asked to charge a saved card: the purchase fails. Returns why, for the account holder.
+    pub(crate) async fn card_not_asked(&self, intent: &PageIntent) -> Result<String, StoreError> {
+        self.ends(
+            intent,
+            self.call(),
+            NotOpened::CardNotAsked,
+            CARD_NOT_NOW,
+            LINE_CLOSED,
+        )
+        .await
     }
 
     /// Asks for a page, and writes down what came of it: its address, or why there is none, for the account holder.
@@ -72,7 +83,10 @@ impl Paying {
         paid_for: (&str, String),
     ) -> Result<Result<String, String>, StoreError> {
         if !self.has_leave().await? {
-            return self.not_asked(intent).await.map(Err);
+            return self
+                .ends(intent, self.call(), NotOpened::PageNotAsked, NOT_NOW, LINE_CLOSED)
+                .await
+                .map(Err);
         }
         let gateway = &self.edge.gateway;
         let allowed = gateway.channels(intent.amount.currency);
@@ -111,20 +125,23 @@ impl Paying {
             reason = detail,
             "the gateway has no page"
         );
-        self.no_page(intent, call, NO_PAGE, &detail).await.map(Err)
+        self.ends(intent, call, NotOpened::NoPage, NO_PAGE, &detail)
+            .await
+            .map(Err)
     }
 
     /// Nobody can have paid.
-    async fn no_page(
+    async fn ends(
         &self,
         intent: &PageIntent,
         call: GatewayCall,
+        what: NotOpened,
         reason: &str,
         detail: &str,
     ) -> Result<String, StoreError> {
         let store = &self.db.store;
         let outbox = self
-            .written_down(|| store.record_no_page(intent, call, reason, detail))
+            .written_down(|| store.record_not_opened(intent, call, what, reason, detail))
             .await?;
         self.db.outbox.send(outbox);
         Ok(reason.to_owned())

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use std::time::{Duration, Instant};
 use topup_failpoints::{Point, reach};
-use topup_gateways::payment::{ChargeRequest, Charged, PaymentGateway};
+use topup_gateways::payment::{ChargeRequest, PaymentGateway};
 use topup_rules::ids::WalletKey;
 use topup_rules::message::TopupRequested;
 use topup_rules::retry::RetryPolicy;
@@ -94,12 +94,19 @@ impl TopupRequestedHandler {
             .await;
         reach(Point::ChargeAnswered);
         metrics::CHARGE_SECONDS.took([], asked.elapsed());
-        metrics::CHARGES.add([label(&charged)], 1);
+        metrics::CHARGES.add([charged.as_str()], 1);
         let line = LineEnd {
             end: charged.call_end(),
             policy: self.policy.line,
         };
-        let answer = self.answer(intent, charged);
+        let answer = charged.into_answer(&self.gateway, &intent.reference, self.clock.now());
+        if let Answer::Trouble { reason, .. } = &answer {
+            tracing::error!(
+                payment.reference = intent.reference.as_str(),
+                reason,
+                "the gateway could not be asked; the top-up waits"
+            );
+        }
         let outbox = tokio::select! {
             rows = self.record(intent, call, &answer, line) => rows?,
             () = self.patience_ends() => {
@@ -110,30 +117,6 @@ impl TopupRequestedHandler {
         reach(Point::ResultCommitted);
         self.outbox.send(outbox);
         Ok(Outcome::Done)
-    }
-
-    fn answer(&self, intent: &ChargeIntent, charged: Charged) -> Answer {
-        let challenge_url = match &charged {
-            Charged::Answered(answer) => answer.challenge_url.clone(),
-            Charged::Unknown { .. } | Charged::OurTrouble(_) => None,
-        };
-        match charged.into_result(&self.gateway, &intent.reference, self.clock.now()) {
-            Ok(result) => Answer::Result {
-                result: Box::new(result),
-                challenge_url,
-            },
-            Err(trouble) => {
-                tracing::error!(
-                    payment.reference = intent.reference.as_str(),
-                    reason = trouble.reason,
-                    "the gateway could not be asked; the top-up waits"
-                );
-                Answer::Trouble {
-                    reason: trouble.reason,
-                    at_least_s: trouble.retry_after_s,
-                }
-            }
-        }
     }
 
     /// Writes an answer down, however long the database is away: it is known here alone, and a repeat of the
@@ -230,14 +213,5 @@ fn paid_for(what: &PaidFor) -> (&'static str, String) {
         PaidFor::Topup(id) => ("topup", id.to_string()),
         PaidFor::Purchase { id, method: _ } => ("purchase", id.to_string()),
         PaidFor::Registration(id) => ("registration", id.to_string()),
-    }
-}
-
-/// The end of a charge, as a metric's label.
-fn label(charged: &Charged) -> &'static str {
-    match charged {
-        Charged::Answered(answer) => answer.status.as_str(),
-        Charged::Unknown { .. } => "unknown",
-        Charged::OurTrouble(_) => "our-trouble",
     }
 }

@@ -7,6 +7,7 @@ use super::answer::{Answer, OurTrouble, blank};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use std::fmt;
+use topup_rules::charge::Answer as WrittenDown;
 use topup_rules::ids::Reference;
 use topup_rules::inquiries::Told;
 use topup_rules::lines::CallEnd;
@@ -261,13 +262,43 @@ impl fmt::Debug for InitializeRequest<'_> {
 }
 
 impl Charged {
+    /// What is written down of this end of the charge of `reference`, before anything follows from it (C5). `now` stands
+    /// in for the moment where nobody answered.
+    #[must_use]
+    pub fn into_answer(self, gateway: &PaymentGateway, reference: &Reference, now: Timestamp) -> WrittenDown {
+        let challenge_url = match &self {
+            Self::Answered(answer) => answer.challenge_url.clone(),
+            Self::Unknown { .. } | Self::OurTrouble(_) => None,
+        };
+        match self.into_result(gateway, reference, now) {
+            Ok(result) => WrittenDown::Result {
+                result: Box::new(result),
+                challenge_url,
+            },
+            Err(trouble) => WrittenDown::Trouble {
+                reason: trouble.reason,
+                at_least_s: trouble.retry_after_s,
+            },
+        }
+    }
+
+    /// How it ended in one word, which metrics count it by.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Answered(answer) => answer.status.as_str(),
+            Self::Unknown { .. } => "unknown",
+            Self::OurTrouble(_) => "our-trouble",
+        }
+    }
+
     /// The message for `payment-results` that this end of the charge of `reference` makes. `now` stands in for
     /// the moment where nobody answered.
     ///
     /// # Errors
     /// [`OurTrouble`] makes no result: the charge has not begun, and is to be asked for again with the same
     /// reference.
-    pub fn into_result(
+    pub(crate) fn into_result(
         self,
         gateway: &PaymentGateway,
         reference: &Reference,

@@ -103,6 +103,17 @@ pub struct PageIntent {
     pub traceparent: Option<String>,
 }
 
+/// Why nobody can have paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotOpened {
+    /// The gateway was asked for a page, and has none.
+    NoPage,
+    /// It was not asked for one: the line to it is closed.
+    PageNotAsked,
+    /// It was not asked to charge a saved card, for the same reason.
+    CardNotAsked,
+}
+
 /// Without the address.
 impl fmt::Debug for PageIntent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -182,21 +193,27 @@ impl Store {
         .await
     }
 
-    /// P2: there is no page, for whatever reason: nobody can have paid, so the purchase fails. `detail` is kept for the
-    /// operators; `reason` is for the account holder.
+    /// P2: there is no page, or nothing was asked for: nobody can have paid, so the purchase fails. `detail` is kept for
+    /// the operators; `reason` is for the account holder.
     ///
     /// # Errors
     /// The database's; the gateway is asked about the purchase then.
-    pub async fn record_no_page(
+    pub async fn record_not_opened(
         &self,
         intent: &PageIntent,
         call: GatewayCall,
+        what: NotOpened,
         reason: &str,
         detail: &str,
     ) -> Result<Vec<OutboxMessage>, StoreError> {
         self.transact(|tx| async move {
             let asked = intent.asked(call);
-            asked.record(&tx, "initialize", "no-page", Some(detail)).await?;
+            let (call, outcome) = match what {
+                NotOpened::NoPage => ("initialize", "no-page"),
+                NotOpened::PageNotAsked => ("initialize", "not-asked"),
+                NotOpened::CardNotAsked => ("charge", "not-asked"),
+            };
+            asked.record(&tx, call, outcome, Some(detail)).await?;
             let failed = PaymentResult {
                 reference: intent.reference.clone(),
                 gateway: intent.gateway.clone(),

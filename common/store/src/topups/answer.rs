@@ -6,6 +6,7 @@ use crate::transaction::Tx;
 use crate::{Store, StoreError, lines, rows};
 use futures_util::try_join;
 use jiff::{SignedDuration, Timestamp};
+use topup_rules::charge::Answer;
 use topup_rules::ids::{AccountId, Reference, TopupId};
 use topup_rules::lines::{CallClass, CallEnd, LinePolicy};
 use topup_rules::message::{PaymentResult, TopupRequested};
@@ -26,25 +27,6 @@ pub struct LineEnd {
     pub end: CallEnd,
     /// What the platform decided about the line.
     pub policy: LinePolicy,
-}
-
-/// What came of a charge call.
-#[derive(Debug, Clone)]
-pub enum Answer {
-    /// A verdict, be it `unknown`: it goes to `payment-results`, which alone settles.
-    Result {
-        /// The verdict.
-        result: Box<PaymentResult>,
-        /// The gateway's page, where a challenged customer has to go.
-        challenge_url: Option<String>,
-    },
-    /// Our own trouble (C9): the gateway certainly has no charge of it, so the same reference is tried again.
-    Trouble {
-        /// What it was.
-        reason: String,
-        /// The gateway asked for at least this pause, in seconds.
-        at_least_s: Option<u32>,
-    },
 }
 
 impl Store {

@@ -8,7 +8,7 @@ pub(crate) mod apply;
 mod spacing;
 
 pub(crate) use answer::Asked;
-pub use answer::{Answer, GatewayCall, LineEnd};
+pub use answer::{GatewayCall, LineEnd};
 pub(crate) use spacing::{lock as lock_spacing, release as release_spacing};
 
 use crate::outbox::OutboxMessage;

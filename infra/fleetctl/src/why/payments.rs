@@ -12,9 +12,15 @@ use topup_store::Fact;
 /// How the database says that a call failed for reasons that are not the customer's (C9).
 const OUR_TROUBLE: &str = "our-trouble";
 
+/// And that it was not made at all, while the gateway was left alone.
+const NOT_ASKED: &str = "not-asked";
+
 /// The gateway was called, and said something or nothing.
 pub(super) fn called(call: &str, outcome: &str, detail: Option<&str>, took_ms: i64) -> String {
     let told = match call {
+        "charge" | "initialize" if outcome == NOT_ASKED => {
+            "The payment gateway was not asked for the money".to_owned()
+        }
         "charge" => charge_told(outcome),
         "verify" => verify_told(outcome),
         "initialize" => page_told(outcome),

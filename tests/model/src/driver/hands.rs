@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use topup_rules::inquiries::{AfterInquiry, Told};
 use topup_rules::lines::CallEnd;
 use topup_rules::message::{PaymentResult, PaymentStatus, ResultSource};
-use topup_store::{Answer, ChargeIntent, GatewayCall, Inquired, InquiryEnd, LineEnd, PageIntent};
+use topup_store::{Answer, ChargeIntent, GatewayCall, Inquired, InquiryEnd, LineEnd, NotOpened, PageIntent};
 
 /// How many payments are taken up at once.
 const ASKED_MAX: i64 = 100;
@@ -170,7 +170,9 @@ impl Driver<'_> {
             Behaviour::FailsInSilence | Behaviour::TurnsAway | Behaviour::Declines
         ) {
             self.model.answered(&plain, &format!("{plain}:failed"));
-            let messages = store.record_no_page(intent, call, "no page", "no page").await?;
+            let messages = store
+                .record_not_opened(intent, call, NotOpened::NoPage, "no page", "no page")
+                .await?;
             return Ok(Done::told(format!("there is no page for {plain}")).with(messages));
         }
         self.model.has_page(&plain);
