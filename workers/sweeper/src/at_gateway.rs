@@ -5,6 +5,7 @@
 //! down as asked for before it is: one whose answer is not known is looked up, and never asked for again. Forgetting a
 //! token twice does no harm.
 
+use crate::ending::unless_ended;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use std::sync::Arc;
@@ -42,10 +43,17 @@ pub(crate) async fn run(process: &Process, gateway: &Arc<PaymentGateway>) {
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            // First: a look that failed slowly leaves the next one due at once.
+            biased;
             () = process.shutdown.requested() => break,
             _ = looks.tick() => {}
         }
-        if let Err(failed) = hands.look().await {
+        let Some(looked) = unless_ended(process, hands.look()).await else {
+            return warn!(
+                "what was to be given back or forgotten is left to the next sweeper: the process is to stop"
+            );
+        };
+        if let Err(failed) = looked {
             error!(error = %failed, "nothing could be given back or forgotten; the next look tries again");
         }
     }

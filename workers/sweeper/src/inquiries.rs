@@ -5,6 +5,7 @@
 //! other process asks at the same time, and a process that dies in the middle is asked again for. What an answer means
 //! is decided by the rules; where it is a verdict, it goes to `payment-results` like any other. Left out: charging.
 
+use crate::ending::{LAST_WORDS_MAX, unless_ended};
 use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,8 +31,6 @@ const LEAVE_MAX: Duration = Duration::from_secs(30);
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 /// How much longer than the longest call a charge without an answer may be left alone.
 const CHARGE_MARGIN: Duration = Duration::from_secs(60);
-/// How long questions under way may take when the process ends. One that is dropped is asked again.
-const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
 
 /// Asks until the process is to stop.
 pub(crate) async fn run(process: &Process, gateway: &Arc<PaymentGateway>) {
@@ -46,6 +45,8 @@ pub(crate) async fn run(process: &Process, gateway: &Arc<PaymentGateway>) {
     let mut are_more = false;
     loop {
         let is_time = tokio::select! {
+            // First: a look that failed slowly leaves the next one due at once.
+            biased;
             () = process.shutdown.requested() => break,
             Some(ended) = asking.join_next() => {
                 if let Err(panicked) = ended {
@@ -59,7 +60,10 @@ pub(crate) async fn run(process: &Process, gateway: &Arc<PaymentGateway>) {
         if !is_time || room == 0 {
             continue;
         }
-        match asker.due(room).await {
+        let Some(found) = unless_ended(process, asker.due(room)).await else {
+            break;
+        };
+        match found {
             Ok(due) => {
                 part.ready();
                 are_more = due.len() == room;
@@ -76,6 +80,7 @@ pub(crate) async fn run(process: &Process, gateway: &Arc<PaymentGateway>) {
             }
         }
     }
+    // A question that is dropped is asked again.
     let _dropped = timeout(LAST_WORDS_MAX, async {
         while asking.join_next().await.is_some() {}
     })

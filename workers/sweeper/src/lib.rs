@@ -23,6 +23,7 @@
 
 mod at_gateway;
 mod daily;
+mod ending;
 mod history;
 mod inquiries;
 pub mod reconcile;

@@ -1,5 +1,6 @@
 //! The loop of what is looked for again and again, one task after the other.
 
+use crate::ending::unless_ended;
 use crate::tasks::{cards, gauges, housekeeping, leftovers};
 use std::time::{Duration, Instant};
 use topup_runtime::health::Part;
@@ -9,29 +10,22 @@ use tracing::warn;
 /// How often that is done which changes by the day.
 const HOURLY: Duration = Duration::from_secs(3_600);
 
-/// How long a sweep under way may take when the process ends. Whatever it leaves half done is what a killed process
-/// leaves, too, and the next sweep takes it up.
-const LAST_SWEEP_MAX: Duration = Duration::from_secs(5);
-
 /// Sweeps until the process is to stop.
 pub(crate) async fn run(process: &Process) {
     let health = process.health.part("sweeper");
     let mut hourly = Hourlies::default();
     loop {
-        tokio::select! {
-            () = sweep(process, &health, &mut hourly) => {}
-            () = its_time_is_up(process) => return warn!("a sweep was broken off: the process is to stop"),
+        if unless_ended(process, sweep(process, &health, &mut hourly))
+            .await
+            .is_none()
+        {
+            return warn!("a sweep was broken off: the process is to stop");
         }
         tokio::select! {
             () = process.shutdown.requested() => return,
             () = tokio::time::sleep(process.settings.sweeper.interval) => {}
         }
     }
-}
-
-async fn its_time_is_up(process: &Process) {
-    process.shutdown.requested().await;
-    tokio::time::sleep(LAST_SWEEP_MAX).await;
 }
 
 async fn sweep(process: &Process, health: &Part, hourly: &mut Hourlies) {
