@@ -1,4 +1,6 @@
 //! What account holders do around their credits, from page to page in a real browser, with a fleet and a world outside
-//! behind it: every page that they come by is looked at ([`Visit`]).
+//! behind it: every page that they come by is looked at ([`Visit`](crate::visit::Visit)).
 
+mod auto_topup;
 mod ledger_file;
+mod repair;

@@ -14,6 +14,9 @@ use topup_tests::{App, account_id, store_on};
 /// Who signs in, and by what.
 pub(crate) const EMAIL: &str = "ops@example.com";
 pub(crate) const PASSWORD: &str = "correct horse battery";
+/// The gateway's test cards: one that pays, and one whose bank asks first.
+pub(crate) const CARD_OK: &str = "4084084084084081";
+pub(crate) const CARD_3DS: &str = "4084080000000409";
 /// The cookie of a session, of an edge that is called without TLS.
 const SESSION_COOKIE: &str = "topup-session";
 
@@ -74,6 +77,13 @@ impl<'a> Visit<'a> {
                 .with_context(|| format!("writing {}", path.display()))?;
         }
         Ok(())
+    }
+
+    /// Chooses a card on the gateway's page, and pays.
+    pub(crate) async fn pays_with(&self, card: &str) -> Result<()> {
+        self.site.comes_to("/pay/").await?;
+        self.site.click(&format!("#card option[value='{card}']")).await?;
+        self.site.click("#pay-card").await
     }
 
     /// Signs in by the page's own form.

@@ -90,7 +90,11 @@ impl<'a> Site<'a> {
             Light::Day => "light",
             Light::Night => "dark",
         };
-        let features = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
+        // Nothing is on its way from one colour to another while it is looked at.
+        let features = json!({"features": [
+            {"name": "prefers-color-scheme", "value": value},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]});
         self.own("Emulation.setEmulatedMedia", features).await.map(drop)
     }
 
