@@ -10,6 +10,9 @@ use topup_rules::ids::{AccountId, Service, WalletKey};
 use topup_runtime::PublicDatabase;
 use topup_store::{AdjustRefusal, ByHand, Moved, StoreError};
 
+/// What the ledger says where nobody gives a reason.
+pub const REASON_DEFAULT: &str = "moved by hand";
+
 /// Which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]

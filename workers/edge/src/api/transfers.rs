@@ -4,7 +4,7 @@ use crate::Edge;
 use crate::http::{
     Bearer, CreditsGiven, CreditsText, Json, Named, Path, Problem, RequestId, RequestedAt, ServiceName,
 };
-use crate::moving::{Direction, Move, Moving, move_credits, moved_by};
+use crate::moving::{Direction, Move, Moving, REASON_DEFAULT, move_credits, moved_by};
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-/// What the ledger says where the caller gives no reason.
-const REASON_DEFAULT: &str = "moved by hand";
 /// Longest reason, in characters.
 const REASON_MAX_CHARS: usize = 200;
 

@@ -10,6 +10,7 @@
 //! | `overview`, `history` | credits at a glance; what happened |
 //! | `auto_topup`, `auto_topup_card`, `registration` | automatic top-up: how it stands, by card, and how registering one went |
 //! | `once`, `onward` | forms that are sent twice; on to the gateway's page, and waiting for what comes of it |
+//! | `subs`, `sub_acts` | what a main account sees of its sub accounts, and does for them |
 //! | `settings`, `second_step` | what an account holder may change alone; the second step of signing in |
 //!
 //! Left out: every decision. What may be done is asked of the rules, and what they refuse is shown in their words.
@@ -31,6 +32,8 @@ mod registration;
 mod second_step;
 mod settings;
 mod sign_in;
+mod sub_acts;
+mod subs;
 mod templates;
 #[cfg(test)]
 mod tests;
@@ -62,6 +65,8 @@ pub(crate) fn routes(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
         .merge(auto_topup::routes())
         .merge(auto_topup_card::routes())
         .merge(registration::routes())
+        .merge(subs::routes())
+        .merge(sub_acts::routes())
         .merge(history::routes())
         .merge(settings::routes())
         .merge(second_step::routes())

@@ -78,7 +78,8 @@ impl Forms {
     }
 }
 
-const fn prefix(service: Service) -> &'static str {
+/// In front of the fields of a service's own form.
+pub(super) const fn prefix(service: Service) -> &'static str {
     match service {
         Service::Sms => "sms-",
         Service::Whatsapp => "whatsapp-",

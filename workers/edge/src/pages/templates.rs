@@ -35,6 +35,8 @@ pub(super) const SOURCES: &[(&str, &str)] = templates![
     "second-step.html",
     "settings.html",
     "sign-in.html",
+    "sub.html",
+    "subs.html",
 ];
 
 /// All templates.

@@ -139,6 +139,7 @@ impl SignedIn {
             "contact" => Key("done-contact"),
             "low-credit" => Key("done-low-credit"),
             "password" => Key("done-password"),
+            "moved" => Key("done-moved"),
             "auto-topup" => Key("done-auto-topup"),
             "auto-topup-off" => Key("done-auto-topup-off"),
             "second-step" => Key("done-second-step"),

@@ -222,12 +222,15 @@ impl Zone {
             href,
             text: who.voice.text(key),
         };
-        let nav = vec![
+        let mut nav = vec![
             item("/", Key("nav-overview")),
             item("/auto-topup", Key("nav-auto-topup")),
+        ];
+        nav.extend(who.account.has_subs.then(|| item("/subs", Key("nav-subs"))));
+        nav.extend([
             item("/history", Key("nav-history")),
             item("/settings", Key("nav-settings")),
-        ];
+        ]);
         Frame {
             csrf: who.csrf(),
             account: Some(who.account.account_id.to_string()),

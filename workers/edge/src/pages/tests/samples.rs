@@ -16,6 +16,7 @@ use crate::pages::registration::RegistrationPage;
 use crate::pages::second_step::{SecondStepView, picture};
 use crate::pages::settings::{LanguageChoice, LowCredit, SettingsView};
 use crate::pages::sign_in::SignInView;
+use crate::pages::subs::{MainCan, Shared, SubLine, SubLineWallet, SubView, SubWallet, SubsView};
 use crate::pages::templates::{SOURCES, environment, render};
 use crate::pages::voice::Voice;
 use crate::pages::words::{Said, Tone};
@@ -335,6 +336,67 @@ fn auto_topup(gallery: &Gallery) {
     }
 }
 
+fn subs(gallery: &Gallery) {
+    let nasty = || NASTY.to_owned();
+    let wallet = || SubLineWallet {
+        service: "SMS",
+        credits: nasty(),
+        said: said(Tone::Bad),
+    };
+    let line = |count| SubLine {
+        number: nasty(),
+        href: "/subs/2001".to_owned(),
+        wallets: (0..count).map(|_| wallet()).collect(),
+    };
+    for (next, is_first) in [(None, true), (Some("/subs?after=2001".to_owned()), false)] {
+        let subs = vec![line(0), line(2)];
+        gallery.show("subs.html", &SubsView { subs, next, is_first });
+    }
+    for is_wrong in [false, true] {
+        let form = |prefix, names: &[&'static str]| match is_wrong {
+            true => wrong_form(prefix, names),
+            false => Form::new(prefix),
+        };
+        let wallet = |id, prefix, can, text: Option<String>| SubWallet {
+            id,
+            service: "SMS",
+            credits: nasty(),
+            said: said(Tone::Bad),
+            newest: text.as_ref().map(|text| Newest {
+                is_open: false,
+                is_over: false,
+                said: said(Tone::Good),
+                what: text.clone(),
+                when: nasty(),
+                href: "/history#topup-x".to_owned(),
+            }),
+            mend: text,
+            form: form(prefix, &["threshold", "quantity"]),
+            can,
+        };
+        let view = SubView {
+            form: form("move-", &["credits"]),
+            number: nasty(),
+            here: "/subs/2001".to_owned(),
+            wallets: vec![
+                wallet("sms", "sms-", MainCan::Change, Some(nasty())),
+                wallet("whatsapp", "whatsapp-", MainCan::SetUp, None),
+                wallet("telex", "telex-", MainCan::End, None),
+            ],
+            moving: form("move-", &["credits"]).value("direction", "to-sub"),
+            services: vec![Shared {
+                id: "sms",
+                service: "SMS",
+                mine: nasty(),
+                theirs: nasty(),
+                is_chosen: is_wrong,
+            }],
+            request: nasty(),
+        };
+        gallery.show("sub.html", &view);
+    }
+}
+
 #[test]
 fn every_page_is_well_formed_and_labelled_and_escapes_what_it_is_given_in_every_language() {
     let catalogue = Arc::new(Catalogue::new().expect("texts"));
@@ -350,6 +412,7 @@ fn every_page_is_well_formed_and_labelled_and_escapes_what_it_is_given_in_every_
         history(&gallery);
         settings(&gallery);
         auto_topup(&gallery);
+        subs(&gallery);
         let all = SOURCES.iter().map(|(name, _)| (*name).to_owned());
         let parts = ["base.html", "chart.html", "form.html"];
         let pages: BTreeSet<String> = all.filter(|name| !parts.contains(&name.as_str())).collect();
