@@ -1,0 +1,253 @@
+//! Nobody gets at what is another's by the pages, either: every one of them that is about something is called without a
+//! session, with another's, and by a form that is not from here; and a form that is sent twice does once what it does.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+use secrecy::ExposeSecret as _;
+use topup_store::LoginMade;
+use topup_tests::{App, AppOptions, account_id, main_account, store_on, sub_account};
+use uuid::Uuid;
+
+const MAIN: i64 = 1001;
+const SUB: i64 = 2001;
+const STRANGER: i64 = 1009;
+
+/// Somebody's browser, without its window.
+struct Holder {
+    client: Client,
+    url: String,
+    cookie: Option<String>,
+}
+
+impl Holder {
+    async fn of(app: &mut App, account: Option<i64>) -> Result<Self> {
+        let store = store_on(app.space())?;
+        let cookie = match account {
+            None => None,
+            Some(account) => {
+                let email = format!("holder-{account}@example.com");
+                let login = match store.make_login(account_id(account), &email).await? {
+                    LoginMade::Made(login) | LoginMade::There(login) => login,
+                    other @ (LoginMade::OfAnother | LoginMade::NoAccount) => bail!("{other:?}"),
+                };
+                let session = store.open_session(login, true).await?;
+                Some(format!("topup-session={}", session.expose_secret()))
+            }
+        };
+        Ok(Self {
+            client: Client::builder().no_proxy().redirect(Policy::none()).build()?,
+            url: app.edge_url()?,
+            cookie,
+        })
+    }
+
+    async fn get(&self, path: &str) -> Result<Response> {
+        let mut request = self.client.get(format!("{}{path}", self.url));
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        Ok(request.send().await?)
+    }
+
+    async fn post(&self, path: &str, fields: &BTreeMap<&str, String>) -> Result<Response> {
+        let body: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let mut request = self
+            .client
+            .post(format!("{}{path}", self.url))
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body.join("&"));
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        Ok(request.send().await?)
+    }
+
+    /// What this session's forms bear.
+    async fn csrf(&self) -> Result<String> {
+        let page = self.get("/settings").await?.text().await?;
+        let rest = page
+            .split_once("name=\"csrf\" value=\"")
+            .context("a form's token")?
+            .1;
+        Ok(rest.split('"').next().unwrap_or_default().to_owned())
+    }
+
+    /// The fields of a form of this session.
+    async fn form(&self, pairs: &[(&'static str, &str)]) -> Result<BTreeMap<&'static str, String>> {
+        let mut fields: BTreeMap<_, _> = pairs
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
+        fields.insert("csrf", self.csrf().await?);
+        Ok(fields)
+    }
+}
+
+fn edge() -> AppOptions {
+    AppOptions::only(&["edge"])
+}
+
+async fn fleet() -> Result<App> {
+    let app = App::start(edge()).await?;
+    app.import(&[
+        main_account(MAIN).credits(500).card("AUTH_ok"),
+        sub_account(SUB, MAIN).credits(200).transfer(),
+        main_account(STRANGER).credits(500),
+    ])
+    .await?;
+    Ok(app)
+}
+
+/// All that is kept of accounts, wallets and what was bought.
+async fn kept(app: &App) -> Result<String> {
+    let sql = "SELECT md5(concat((SELECT string_agg(a::text, '|' ORDER BY a::text) FROM accounts a),
+                                 (SELECT string_agg(w::text, '|' ORDER BY w::text) FROM wallets w),
+                                 (SELECT string_agg(l::text, '|' ORDER BY l::text) FROM ledger l),
+                                 (SELECT string_agg(r::text, '|' ORDER BY r::text) FROM card_registrations r)))";
+    Ok(app.rows.client().query_one(sql, &[]).await?.try_get(0)?)
+}
+
+/// Pages about the account's own, and about the sub that the main alone has.
+const PAGES: [&str; 8] = [
+    "/",
+    "/auto-topup",
+    "/auto-topup/sms",
+    "/auto-topup/sms/disable",
+    "/history",
+    "/history/sms",
+    "/settings",
+    "/subs",
+];
+const SUB_PAGES: [&str; 2] = ["/subs/2001", "/subs/2001/auto-topup/sms/disable"];
+const FORMS: [&str; 3] = [
+    "/subs/2001/auto-topup/sms",
+    "/subs/2001/auto-topup/sms/disable",
+    "/subs/2001/move",
+];
+
+#[tokio::test]
+async fn a_page_about_a_sub_is_its_mains_alone_and_a_form_is_taken_from_its_own_session_alone() -> Result<()>
+{
+    let mut app = fleet().await?;
+    let before = kept(&app).await?;
+    let nobody = Holder::of(&mut app, None).await?;
+    for path in PAGES.iter().chain(&SUB_PAGES) {
+        let answer = nobody.get(path).await?;
+        let to = answer
+            .headers()
+            .get("location")
+            .context(*path)?
+            .to_str()?
+            .to_owned();
+        ensure!(to.starts_with("/sign-in?next="), "{path} leads nobody to {to}");
+    }
+    let main = Holder::of(&mut app, Some(MAIN)).await?;
+    for path in PAGES.iter().chain(&SUB_PAGES) {
+        ensure!(
+            main.get(path).await?.status() == 200,
+            "{path} is not its own account's"
+        );
+    }
+    let wanted = [
+        ("threshold", "10"),
+        ("quantity", "20"),
+        ("service", "sms"),
+        ("direction", "from-sub"),
+        ("credits", "5"),
+        ("request", "0193b0c1-7d2e-7a6b-9c1d-0e2f3a4b5c6d"),
+    ];
+    for account in [SUB, STRANGER] {
+        let holder = Holder::of(&mut app, Some(account)).await?;
+        for path in SUB_PAGES.iter().chain(&["/subs", "/subs/1001", "/subs/7"]) {
+            ensure!(
+                holder.get(path).await?.status() == 404,
+                "{path} is shown to {account}"
+            );
+        }
+        let form = holder.form(&wanted).await?;
+        for path in FORMS {
+            ensure!(
+                holder.post(path, &form).await?.status() == 404,
+                "{path} is taken from {account}"
+            );
+            // Another's token is no token.
+            ensure!(
+                main.post(path, &form).await?.status() == 403,
+                "{path} is taken with another's token"
+            );
+            ensure!(
+                nobody.post(path, &form).await?.status() == 303,
+                "{path} is taken from nobody"
+            );
+        }
+    }
+    // A sub that its main tops up can neither change nor end that.
+    let sub = Holder::of(&mut app, Some(SUB)).await?;
+    let form = sub
+        .form(&[("threshold", "1"), ("quantity", "2"), ("do", "change")])
+        .await?;
+    ensure!(
+        sub.post("/auto-topup/sms", &form).await?.status() == 422,
+        "a sub changed it"
+    );
+    ensure!(
+        sub.post("/auto-topup/sms/disable", &form).await?.status() == 422,
+        "a sub ended it"
+    );
+    ensure!(kept(&app).await? == before, "something was changed");
+    app.finish().await
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_twice_moves_once_and_registers_once() -> Result<()> {
+    let mut app = fleet().await?;
+    let main = Holder::of(&mut app, Some(MAIN)).await?;
+    let request = Uuid::now_v7().to_string();
+    let wanted = [
+        ("request", request.as_str()),
+        ("service", "sms"),
+        ("direction", "to-sub"),
+        ("credits", "40"),
+    ];
+    let form = main.form(&wanted).await?;
+    for _ in 0..3 {
+        let answer = main.post("/subs/2001/move", &form).await?;
+        ensure!(answer.status() == 303, "{}", answer.status());
+    }
+    app.balance_becomes(SUB, "sms", "240").await?;
+    app.balance_becomes(MAIN, "sms", "460").await?;
+    let wanted = [
+        ("request", request.as_str()),
+        ("threshold", "100"),
+        ("quantity", "500"),
+        ("terms", "1"),
+        ("agree", "yes"),
+        ("do", "register"),
+    ];
+    let form = main.form(&wanted).await?;
+    let (first, second) = tokio::join!(
+        main.post("/auto-topup/sms", &form),
+        main.post("/auto-topup/sms", &form)
+    );
+    for answer in [first?, second?, main.post("/auto-topup/sms", &form).await?] {
+        let status = answer.status();
+        ensure!(
+            status == 200 || status == 303,
+            "{status}: {}",
+            answer.text().await?
+        );
+    }
+    let registered = "SELECT count(*) FROM card_registrations";
+    ensure!(
+        app.rows.count(registered).await? == 1,
+        "it was registered more than once"
+    );
+    app.finish().await
+}
