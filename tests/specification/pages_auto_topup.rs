@@ -139,7 +139,7 @@ async fn ended(visit: &Visit<'_>) -> Result<()> {
     site.click("a[href='/auto-topup/sms/disable']").await?;
     site.click("#end").await?;
     site.says("[role=status]", "stopped").await?;
-    site.says("#sms", "disabled by the account holder").await?;
+    site.says("#sms", "by the account holder").await?;
     site.says("#sms", "set it up again").await?;
     site.click("footer a[lang=af]").await?;
     site.says("h1", "Outo-aanvulling").await?;
@@ -218,6 +218,7 @@ async fn a_waiting_topup_is_shown_with_its_time_and_a_failed_one_with_what_mends
         .context("a link")?;
     site.open(&link).await?;
     site.says("#topups ~ ul", "500 SMS credits").await?;
+    site.says("#topups ~ ul", "not charged any more").await?;
     visit.see("history-topups").await?;
 
     visit.is_now(&app, 1002).await?;

@@ -194,6 +194,7 @@ done-second-step-off = Geen kode word meer gevra nie.
 
 ### Outomatiese aanvulling, bladsy vir bladsy
 nav-auto-topup = Outo-aanvulling
+auto-of = Outo-aanvulling vir { $service }
 auto-lead = Krediete wat vanself gekoop of hierheen geskuif word wanneer stuur dit opgebruik het.
 credits-now = { $credits } krediete nou.
 auto-when-card = Wanneer 'n sending { $threshold } krediete of minder oorlaat, word { $quantity } vir { $price } gekoop en van { $card } gehef.
@@ -208,7 +209,7 @@ your-card = jou kaart
 mend = Wat om te doen:
 mend-set-up-again = As jy dit weer wil hê, stel dit weer op.
 mend-another-card = Hierdie kaart kan nie meer gehef word nie. Stel dit weer op met 'n ander kaart.
-mend-ask-bank = Jou bank wil eers van jou hoor voordat hierdie kaart mag betaal. Vra hom om sulke betalings toe te laat, en stel dit dan weer op.
+mend-ask-bank = Vra jou bank hoekom hierdie kaart nie mag betaal nie, en om sulke betalings toe te laat; stel dit dan weer op. Of gebruik 'n ander kaart.
 mend-see-to-funds = Sien toe dat daar genoeg geld agter die kaart is en dat die limiete die betaling toelaat. Stel dit dan weer op, met hierdie kaart of 'n ander.
 mend-check-card = Vra jou bank oor die kaart, of gebruik 'n ander een, en stel dit weer op.
 mend-its-holder-does = Die rekening self stel aanvulling per kaart op; niemand kan dit namens hom doen nie.
@@ -303,3 +304,12 @@ service = Diens
 move-service = { $service } – joune { $mine }, hulle s'n { $theirs }
 move = Skuif die krediete
 done-moved = Die krediete is geskuif.
+
+# Hoekom dit gestop is, en wat van die betaling geword het
+disabled-by-itself = deur die rekeninghouer
+disabled-by-main = deur die hoofrekening
+topup-confirming-until = Die betaalstelsel het nog nie gesê wat van die betaling geword het nie. Dit word om { $time } weer gevra; jy hoef niks te doen nie.
+declined-never-again = Die kaart word nie meer aanvaar nie.
+declined-needs-customer = Jou bank kan sê hoekom.
+declined-another-day = Die kaart kan dalk 'n ander dag aanvaar word.
+topup-given-back = { $back } van { $of } is teruggegee, en { $credits } krediete is daarmee saam teruggeneem.

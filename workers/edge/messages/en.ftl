@@ -194,6 +194,7 @@ done-second-step-off = No code is asked for any more.
 
 ### Automatic top-up, page by page
 nav-auto-topup = Auto top-up
+auto-of = Auto top-up for { $service }
 auto-lead = Credits that are bought, or moved here, by themselves when sending has used them up.
 credits-now = { $credits } credits now.
 auto-when-card = When a send leaves { $threshold } credits or fewer, { $quantity } are bought for { $price } and charged to { $card }.
@@ -208,7 +209,7 @@ your-card = your card
 mend = What to do:
 mend-set-up-again = If you want it again, set it up again.
 mend-another-card = This card can't be charged any more. Set it up again with another card.
-mend-ask-bank = Your bank wants to hear from you before it lets this card pay. Ask it to allow such payments, then set it up again.
+mend-ask-bank = Ask your bank why it did not let this card pay, and to allow such payments; then set it up again. Or use another card.
 mend-see-to-funds = See that there is enough money behind the card and that its limits allow the payment. Then set it up again, with this card or another.
 mend-check-card = Ask your bank about the card, or use another one, and set it up again.
 mend-its-holder-does = The account itself sets up top-ups by card; nobody can do it for it.
@@ -303,3 +304,12 @@ service = Service
 move-service = { $service } – yours { $mine }, theirs { $theirs }
 move = Move the credits
 done-moved = The credits are moved.
+
+# Why it ended, and what became of what was paid
+disabled-by-itself = by the account holder
+disabled-by-main = by the main account
+topup-confirming-until = The payment gateway has not said yet what became of the payment. It is asked again at { $time }; you need not do anything.
+declined-never-again = The card is not taken any more.
+declined-needs-customer = Your bank can say why.
+declined-another-day = The card may be taken another day.
+topup-given-back = { $back } of { $of } was given back, and { $credits } credits were taken back with it.

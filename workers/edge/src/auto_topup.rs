@@ -9,9 +9,9 @@ use topup_rules::settings::SettingsRefusal;
 use topup_store::{SettingsChange, Store, StoreError};
 
 /// Why it is disabled, for the account holder.
-const BY_ITSELF: &str = "disabled by the account holder";
+pub const BY_ITSELF: &str = "disabled by the account holder";
 /// The same, by somebody else's hand.
-const BY_MAIN: &str = "disabled by the main account";
+pub const BY_MAIN: &str = "disabled by the main account";
 
 /// `who` sets the figures: of a card's top-up that is set up, without another agreement; of a transfer, which that
 /// enables as well.

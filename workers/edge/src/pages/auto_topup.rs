@@ -69,8 +69,6 @@ pub(super) enum Can {
 #[derive(Debug, Serialize)]
 pub(super) struct Newest {
     pub(super) is_open: bool,
-    /// It waits, and auto top-up was disabled meanwhile: it will be skipped.
-    pub(super) is_over: bool,
     pub(super) said: Said,
     /// `500 SMS credits for R 352.47`.
     pub(super) what: String,
@@ -167,14 +165,9 @@ pub(super) fn state(
         }
         (false, Method::Card | Method::Transfer) => match settings.disabled_at {
             Some(at) => {
-                let reason = settings.disabled_reason.as_deref().unwrap_or_default();
+                let (at, reason) = (voice.moment(at), words::why(voice, settings));
                 let reason = reason.trim().trim_end_matches('.');
-                let values = [("when", voice.moment(at)), ("reason", reason.to_owned())];
-                let [(when, at), (because, reason)] = &values;
-                voice.with(
-                    Key("auto-stopped-on"),
-                    &[(*when, at.as_str()), (*because, reason.as_str())],
-                )
+                voice.with(Key("auto-stopped-on"), &[("when", &at), ("reason", reason)])
             }
             None => plain.text,
         },
@@ -227,11 +220,9 @@ pub(super) fn attempt(who: &SignedIn, topup: &TopupView, enabled: bool) -> Newes
     let voice = &who.voice;
     let credits = voice.credits(topup.quantity);
     let service = Voice::service(topup.service);
-    let waits = matches!(topup.state, TopupState::Requested | TopupState::Scheduled);
     Newest {
         is_open: topup.state.is_open(),
-        is_over: waits && !enabled,
-        said: words::outcome(voice, topup, who.card_spacing, who.now),
+        said: words::outcome_beside(voice, topup, enabled, who.card_spacing, who.now),
         what: match words::price(voice, topup.amount_minor, topup.currency) {
             Some(price) => voice.with(
                 Key("topup-line-price"),

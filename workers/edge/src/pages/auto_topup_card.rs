@@ -300,12 +300,13 @@ async fn begin(
         mode: edge.gateway.mode(),
         traceparent: None,
     };
-    let here = format!("{HERE}/registrations/{id}");
-    let return_to = format!("{}{here}", edge.public_url);
+    // Maybe another one's, which was begun before for the same.
+    let at = |id| format!("{HERE}/registrations/{id}");
+    let return_to = format!("{}{}", edge.public_url, at(id));
     match register(edge, zone.database()?, new, &return_to).await? {
-        Registering::OnPage { id: _, url } => zone.to_payment(who, &here, url).map(Some),
+        Registering::OnPage { id, url } => zone.to_payment(who, &at(id), url).map(Some),
         // What became of it stands there.
-        Registering::NoPage { .. } => Ok(Some(on_to(&here))),
+        Registering::NoPage { id, reason: _ } => Ok(Some(on_to(&at(id)))),
         Registering::Refused(refusal) => {
             refuse(form, &refusal);
             Ok(None)

@@ -106,7 +106,13 @@ fn line(who: &SignedIn, topup: &TopupView) -> Topup {
             Method::Transfer => Key("by-transfer"),
         }),
         price: words::price(voice, topup.amount_minor, topup.currency),
-        said: words::outcome(voice, topup, who.card_spacing, who.now),
+        said: words::outcome_beside(
+            voice,
+            topup,
+            who.is_topped_up(topup.service),
+            who.card_spacing,
+            who.now,
+        ),
     }
 }
 
@@ -245,6 +251,14 @@ fn entry(voice: &Voice, row: &LedgerRow) -> Entry {
 }
 
 impl SignedIn {
+    /// Whether the account's wallet is topped up automatically, now.
+    fn is_topped_up(&self, service: Service) -> bool {
+        let mut wallets = self.account.wallets.iter();
+        let wallet = wallets.find(|wallet| wallet.service == service);
+        let settings = wallet.and_then(|wallet| wallet.auto_topup.as_ref());
+        settings.is_some_and(|settings| settings.enabled)
+    }
+
     /// A wallet of the account's.
     pub(crate) fn wallet(&self, service: &str) -> Result<WalletKey, Trouble> {
         let found = self

@@ -157,7 +157,7 @@ async fn moved(
                 service,
                 credits,
             };
-            match once(&zone, &who, &fields, wanted).await? {
+            match move_once(&zone, &who, &fields, wanted).await? {
                 Moving::Done => return Ok(there(&sub, "moved")),
                 // That the reader may, was asked before.
                 Moving::Denied(_) => return Err(Trouble::NotFound),
@@ -187,7 +187,7 @@ fn tell(form: &mut Form, refusal: &AdjustRefusal) {
 }
 
 /// A form that is sent twice moves once: the ledger's entries are named after it and the moment of its first try.
-async fn once(zone: &Zone, who: &SignedIn, fields: &Fields, wanted: Move) -> Result<Moving, Trouble> {
+async fn move_once(zone: &Zone, who: &SignedIn, fields: &Fields, wanted: Move) -> Result<Moving, Trouble> {
     let id = named(who, fields, wanted)?;
     let database = zone.database()?;
     let (store, login, key) = (&database.store, who.session.login, id.to_string());

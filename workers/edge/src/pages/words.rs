@@ -2,11 +2,13 @@
 
 use super::catalogue::Key;
 use super::voice::Voice;
+use crate::auto_topup::{BY_ITSELF, BY_MAIN};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use topup_rules::account::Method;
 use topup_rules::credits::Credits;
 use topup_rules::ids::TopupId;
+use topup_rules::message::DeclineClass;
 use topup_rules::money::{Currency, Money};
 use topup_rules::topup::TopupState;
 use topup_store::{AutoTopupView, OpenTopupView, SavedCard, TopupView};
@@ -41,6 +43,8 @@ struct Waiting {
     waits_for: Option<TopupId>,
     /// Its payment is waiting to be asked for again, for want of an answer to us.
     is_ours: bool,
+    /// When the gateway is asked next what became of it.
+    ask_at: Option<Timestamp>,
 }
 
 /// An open top-up of a wallet.
@@ -57,8 +61,37 @@ pub(crate) fn open(
         due_at: topup.due_at,
         waits_for: None,
         is_ours: false,
+        ask_at: None,
     };
     under_way(voice, &waiting, spacing, now)
+}
+
+/// The same, beside the wallet's settings: one that waits is not charged once auto top-up was disabled (E7).
+pub(crate) fn outcome_beside(
+    voice: &Voice,
+    topup: &TopupView,
+    enabled: bool,
+    spacing: SignedDuration,
+    now: Timestamp,
+) -> Said {
+    let said = outcome(voice, topup, spacing, now);
+    match topup.state {
+        TopupState::Requested | TopupState::Scheduled if !enabled => Said {
+            tone: Tone::Plain,
+            text: voice.text(Key("open-is-over")),
+            ..said
+        },
+        TopupState::Requested
+        | TopupState::Scheduled
+        | TopupState::Charging
+        | TopupState::Pending
+        | TopupState::Unknown
+        | TopupState::Parked
+        | TopupState::Succeeded
+        | TopupState::Failed
+        | TopupState::Skipped
+        | TopupState::Reversed => said,
+    }
 }
 
 /// A top-up of the history.
@@ -72,6 +105,7 @@ pub(crate) fn outcome(voice: &Voice, topup: &TopupView, spacing: SignedDuration,
             .payment
             .as_ref()
             .is_some_and(|payment| payment.retry_at.is_some()),
+        ask_at: topup.payment.as_ref().and_then(|payment| payment.ask_at),
     };
     let reason = topup.reason.as_deref().unwrap_or_default();
     match topup.state {
@@ -84,12 +118,20 @@ pub(crate) fn outcome(voice: &Voice, topup: &TopupView, spacing: SignedDuration,
         TopupState::Succeeded => Said {
             tone: Tone::Good,
             tag: voice.text(Key("state-succeeded")),
-            text: paid(voice, topup),
+            text: joined(Some(paid(voice, topup)), given_back(voice, topup)),
         },
         TopupState::Failed => Said {
             tone: Tone::Bad,
             tag: voice.text(Key("state-failed")),
-            text: with_reason(voice, Key("topup-failed"), Key("topup-failed-reason"), reason),
+            text: joined(
+                Some(with_reason(
+                    voice,
+                    Key("topup-failed"),
+                    Key("topup-failed-reason"),
+                    reason,
+                )),
+                declined(voice, topup),
+            ),
         },
         TopupState::Skipped => Said {
             tone: Tone::Plain,
@@ -99,7 +141,7 @@ pub(crate) fn outcome(voice: &Voice, topup: &TopupView, spacing: SignedDuration,
         TopupState::Reversed => Said {
             tone: Tone::Warn,
             tag: voice.text(Key("state-reversed")),
-            text: voice.text(Key("topup-reversed")),
+            text: given_back(voice, topup).unwrap_or_else(|| voice.text(Key("topup-reversed"))),
         },
     }
 }
@@ -136,7 +178,10 @@ fn under_way(voice: &Voice, it: &Waiting, spacing: SignedDuration, now: Timestam
         (TopupState::Charging | TopupState::Pending | TopupState::Unknown, _) => (
             Tone::Plain,
             Key("state-confirming"),
-            voice.text(Key("topup-confirming")),
+            match it.ask_at.filter(|at| *at > now) {
+                Some(at) => voice.with(Key("topup-confirming-until"), &[("time", &voice.soon(at, now))]),
+                None => voice.text(Key("topup-confirming")),
+            },
         ),
         (TopupState::Parked, _) => (Tone::Warn, Key("state-parked"), voice.text(Key("topup-parked"))),
         // None of these is under way.
@@ -167,6 +212,33 @@ fn paid(voice: &Voice, topup: &TopupView) -> String {
         }
         (Method::Card, None) => voice.with(Key("topup-added"), &[("credits", &credits)]),
     }
+}
+
+fn joined(first: Option<String>, second: Option<String>) -> String {
+    let both: Vec<String> = first.into_iter().chain(second).collect();
+    both.join(" ")
+}
+
+/// What kind of refusal it was, if a card was refused.
+fn declined(voice: &Voice, topup: &TopupView) -> Option<String> {
+    let decline = topup.payment.as_ref()?.decline?;
+    Some(voice.text(match decline {
+        DeclineClass::NeverAgain => Key("declined-never-again"),
+        DeclineClass::NeedsCustomer => Key("declined-needs-customer"),
+        DeclineClass::AnotherDay => Key("declined-another-day"),
+    }))
+}
+
+/// What of it was given back, with the credits that went along.
+fn given_back(voice: &Voice, topup: &TopupView) -> Option<String> {
+    let payment = topup.payment.as_ref().filter(|it| it.reversed_minor > 0)?;
+    let money = |minor| voice.money(Money::new(minor, payment.currency));
+    let (back, of) = (money(payment.reversed_minor), money(payment.amount_minor));
+    let credits = voice.credits(payment.taken_back);
+    Some(voice.with(
+        Key("topup-given-back"),
+        &[("back", &back), ("of", &of), ("credits", &credits)],
+    ))
 }
 
 fn with_reason(voice: &Voice, plain: Key, with: Key, reason: &str) -> String {
@@ -212,15 +284,18 @@ pub(crate) fn auto_topup(voice: &Voice, settings: Option<&AutoTopupView>) -> Sai
         };
     };
     if !settings.enabled {
-        let reason = settings.disabled_reason.as_deref().unwrap_or_default();
         return Said {
-            tone: Tone::Bad,
+            // Who ended it by hand needs no alarm.
+            tone: match by_hand(settings) {
+                Some(_) => Tone::Plain,
+                None => Tone::Bad,
+            },
             tag: voice.text(Key("auto-disabled")),
             text: with_reason(
                 voice,
                 Key("auto-disabled-text"),
                 Key("auto-disabled-reason"),
-                reason,
+                &why(voice, settings),
             ),
         };
     }
@@ -242,6 +317,23 @@ pub(crate) fn auto_topup(voice: &Voice, settings: Option<&AutoTopupView>) -> Sai
         tone: Tone::Good,
         tag: voice.text(Key("auto-on")),
         text,
+    }
+}
+
+/// Why it is disabled: in the reader's language where that is known, else as it was written down.
+pub(crate) fn why(voice: &Voice, settings: &AutoTopupView) -> String {
+    match by_hand(settings) {
+        Some(key) => voice.text(key),
+        None => settings.disabled_reason.clone().unwrap_or_default(),
+    }
+}
+
+/// Whose hand disabled it, if one did.
+fn by_hand(settings: &AutoTopupView) -> Option<Key> {
+    match settings.disabled_reason.as_deref()? {
+        BY_ITSELF => Some(Key("disabled-by-itself")),
+        BY_MAIN => Some(Key("disabled-by-main")),
+        _ => None,
     }
 }
 
@@ -274,19 +366,4 @@ fn is_rule(text: &str) -> bool {
 /// Whether credits are so few that their holder wanted to know.
 pub(crate) fn is_low(balance: Credits, threshold: Credits) -> bool {
     threshold.is_positive() && balance <= threshold
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_is_a_sentence_with_its_rule_behind_it() {
-        assert_eq!(
-            refusal("E4: quantity must be at least the threshold"),
-            "Quantity must be at least the threshold (E4)."
-        );
-        assert_eq!(refusal("there is no such card"), "There is no such card.");
-        assert_eq!(refusal("Note: so be it"), "Note: so be it.");
-    }
 }

@@ -257,7 +257,6 @@ fn auto_topup(gallery: &Gallery) {
     let nasty = || NASTY.to_owned();
     let newest = |tone, is_open| Newest {
         is_open,
-        is_over: is_open,
         said: said(tone),
         what: nasty(),
         when: nasty(),
@@ -364,7 +363,6 @@ fn subs(gallery: &Gallery) {
             said: said(Tone::Bad),
             newest: text.as_ref().map(|text| Newest {
                 is_open: false,
-                is_over: false,
                 said: said(Tone::Good),
                 what: text.clone(),
                 when: nasty(),
