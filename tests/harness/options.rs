@@ -57,6 +57,14 @@ impl AppOptions {
         self
     }
 
+    /// One program goes without a setting.
+    #[must_use]
+    pub fn without(mut self, program: &'static str, name: &str) -> Self {
+        let own = self.fleet.own_env.entry(program).or_default();
+        own.insert(format!("TOPUP__{name}"), String::new());
+        self
+    }
+
     /// The least time between two card top-ups of an account, which is half an hour otherwise.
     #[must_use]
     pub fn spacing(self, spacing: &str) -> Self {

@@ -133,7 +133,9 @@ async fn kept(app: &App) -> Result<Vec<(String, Option<String>)>> {
 }
 
 fn edge() -> AppOptions {
-    AppOptions::only(&["edge"]).setting("EDGE__REQUESTS_PER_SECOND", "10000")
+    AppOptions::only(&["edge"])
+        .setting("EDGE__REQUESTS_PER_SECOND", "10000")
+        .setting("EDGE__UNKNOWN_PER_MINUTE", "100000")
 }
 
 async fn fleet(options: AppOptions) -> Result<App> {

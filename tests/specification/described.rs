@@ -41,6 +41,7 @@ async fn whatever_is_asked_is_answered_as_the_document_says_and_never_by_a_mista
     let mut app = App::start(
         AppOptions::only(&["edge"])
             .setting("EDGE__REQUESTS_PER_SECOND", ENDLESS)
+            .setting("EDGE__UNKNOWN_PER_MINUTE", ENDLESS)
             .setting("EDGE__HOLDS_PER_SECOND", ENDLESS),
     )
     .await?;

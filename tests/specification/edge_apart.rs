@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Result, ensure};
 use futures_util::future::join_all;
 use reqwest::StatusCode;
-use topup_tests::{App, AppOptions, ask, event, eventually, main_account, session_on};
+use topup_tests::{App, AppOptions, Interface, ask, event, eventually, main_account, session_on};
 use uuid::Uuid;
 
 /// Connections to the database that the edge has, as everywhere.
@@ -51,7 +51,7 @@ async fn while_the_edge_has_no_connection_and_no_room_left_sends_are_debited_and
 -> Result<()> {
     let mut app = App::start(fleet()).await?;
     import(&app).await?;
-    let edge = app.edge_url()?;
+    let known = app.holder(AT_ONCE).await?;
     // Whoever calls has to be looked up, and that waits.
     let holding = session_on(app.space()).await?;
     holding
@@ -59,7 +59,7 @@ async fn while_the_edge_has_no_connection_and_no_room_left_sends_are_debited_and
         .await?;
     let enough = Arc::new(AtomicBool::new(false));
     let callers = tokio::spawn(join_all(
-        (0..CALLERS).map(|_| busy(edge.clone(), Arc::clone(&enough))),
+        (0..CALLERS).map(|_| busy(known.clone(), Arc::clone(&enough))),
     ));
     all_wait(&app).await?;
 
@@ -96,17 +96,15 @@ struct Answers {
     told_to_come_again: usize,
 }
 
-/// Asks, with a token that nobody knows, until it is enough.
-async fn busy(edge: String, enough: Arc<AtomicBool>) -> Result<Answers> {
-    let client = reqwest::Client::builder().no_proxy().build()?;
+/// Asks until it is enough.
+async fn busy(caller: Interface, enough: Arc<AtomicBool>) -> Result<Answers> {
     let mut answers = Answers::default();
     while !enough.load(Ordering::Relaxed) {
-        let request = client.get(format!("{edge}/v1/accounts/1001/wallets"));
-        let answer = request.bearer_auth(Uuid::now_v7()).send().await?;
-        match answer.status() {
-            StatusCode::SERVICE_UNAVAILABLE => answers.told_to_come_again += 1,
-            StatusCode::UNAUTHORIZED => {}
-            other => anyhow::bail!("{other}: {}", answer.text().await?),
+        let answer = caller.get("/accounts/1001/wallets").await?;
+        match answer.status {
+            503 => answers.told_to_come_again += 1,
+            200 | 429 => {}
+            other => anyhow::bail!("{other}: {}", answer.text),
         }
     }
     Ok(answers)

@@ -66,6 +66,7 @@ mod database;
 mod delays;
 mod deploys;
 mod edge_apart;
+mod edge_limits;
 mod judge;
 mod migrations;
 mod network;

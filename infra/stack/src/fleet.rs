@@ -46,6 +46,7 @@ pub struct FleetOptions {
     /// Settings (`TOPUP__…`) beside the addresses; they win over everything else.
     pub env: BTreeMap<String, String>,
     /// Settings of one program alone (`sms-sent`, `fleetctl`), which win over all others: a user of its own, for one.
+    /// An empty one is taken away.
     pub own_env: BTreeMap<&'static str, BTreeMap<String, String>>,
     /// How many of a worker to run, where that is not one (none is possible).
     pub counts: BTreeMap<&'static str, usize>,
@@ -360,6 +361,7 @@ impl Fleet {
         }
         if let Some(own) = self.own_env.get(program) {
             override_with(&mut env, own.clone());
+            env.retain(|_, value| !value.is_empty());
         }
         env
     }

@@ -33,11 +33,13 @@ pub mod registering;
 mod senders;
 mod serve;
 pub mod signing_in;
+mod stalling;
 pub mod webhooks;
 
 use holding::Holding;
 use http::caller::Callers;
 use http::limits::Limits;
+use http::strangers::Strangers;
 use senders::Senders;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -63,6 +65,7 @@ pub struct Edge {
     senders: Senders,
     webhooks: Semaphore,
     callers: Callers,
+    strangers: Strangers,
     limits: Limits,
     /// None: there is no database.
     holding: Option<Holding>,
@@ -89,6 +92,7 @@ impl Edge {
             senders: Senders::new(&settings.edge.webhook_senders, &settings.edge.proxies),
             webhooks: Semaphore::new(webhooks::AT_ONCE_MAX),
             callers: Callers::default(),
+            strangers: Strangers::new(settings.edge.unknown_per_minute),
             limits: Limits::new(
                 settings.edge.requests_per_second,
                 settings.edge.holds_per_second,

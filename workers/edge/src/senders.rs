@@ -51,6 +51,14 @@ impl Senders {
     }
 }
 
+/// Who can be told apart: one address of version 4, and of version 6 the 64 bits that one customer gets.
+pub(crate) fn network(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
+    }
+}
+
 /// With or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     let plain = text.parse::<IpAddr>().ok();
@@ -106,6 +114,14 @@ mod tests {
         assert_eq!(caller(PROXY, &[""]), None);
         assert_eq!(caller(PROXY, &["192.0.2.1, unknown"]), None);
         assert_eq!(caller(PROXY, &[NEAR_PROXY]), None);
+    }
+
+    #[test]
+    fn a_network_is_an_address_of_version_4_or_half_of_one_of_version_6() {
+        assert_eq!(network(ip("192.0.2.7")), ip("192.0.2.7"));
+        assert_eq!(network(ip("::ffff:192.0.2.7")), ip("192.0.2.7"));
+        assert_eq!(network(ip("2001:db8:1:2:3:4:5:6")), ip("2001:db8:1:2::"));
+        assert_ne!(network(ip("2001:db8:1:2::1")), network(ip("2001:db8:1:3::1")));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Connections of the public address: HTTP/1.1, bounded in number, in size and in time.
 //!
-//! Whoever sends its request's head slowly, or nothing at all, loses its connection; so does nobody else. When the
+//! Whoever sends its request's head slowly, or nothing at all, or takes nothing of its answer, loses its connection; so does
+//! nobody else. When the
 //! process is told to stop, no further connection is taken, and requests in hand are answered.
 
 use crate::http::{headers, limits, measure};
+use crate::stalling::Stalling;
 use crate::{Edge, api, pages, webhooks};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Extension, Router};
@@ -52,7 +54,7 @@ pub async fn serve(listener: TcpListener, edge: Arc<Edge>, shutdown: Shutdown) {
             continue;
         };
         let service = TowerToHyperService::new(routes.clone().layer(Extension(Peer(peer))));
-        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+        let connection = open.watch(http.serve_connection(TokioIo::new(Stalling::new(stream)), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection broke");
@@ -67,9 +69,8 @@ pub async fn serve(listener: TcpListener, edge: Arc<Edge>, shutdown: Shutdown) {
 /// All that is served. Webhooks stand apart: they have room of their own, and what becomes of them is counted apart.
 fn routes(edge: Arc<Edge>) -> Router {
     Router::new()
-        .merge(api::router(&edge))
+        .merge(api::router(&edge).layer(from_fn_with_state(Arc::clone(&edge), limits::room)))
         .merge(pages::routes(&edge))
-        .layer(from_fn_with_state(Arc::clone(&edge), limits::room))
         .layer(from_fn(measure::measured))
         .merge(webhooks::routes(&edge.gateway))
         .layer(from_fn(headers::secured))

@@ -23,6 +23,8 @@ pub struct Edge {
     pub requests_max: usize,
     /// Requests of one token a second, at each edge; for a moment twice as many.
     pub requests_per_second: u32,
+    /// Requests of one network a minute, at each edge, that bear no token or none that is known.
+    pub unknown_per_minute: u32,
     /// Leave to send that one token asks for or closes a second, at each edge; for a moment twice as much.
     pub holds_per_second: u32,
     /// How long credits are set aside for a batch whose sender does not say.
@@ -55,6 +57,7 @@ impl Edge {
             database_connections: some(r, "edge.database_connections", "8", "connections to the database of one edge, at most")?,
             requests_max: some(r, "edge.requests_max", "256", "requests of the HTTP interface and the Client Zone in hand at once, webhooks apart; further ones are told to come again")?,
             requests_per_second: r.value("edge.requests_per_second", "50", "requests of one token a second, at each edge, leave to send apart; for a moment twice as many")?,
+            unknown_per_minute: r.value("edge.unknown_per_minute", "60", "requests of one network a minute, at each edge, that bear no token or none that is known; past it such requests are told to come again, and nobody is looked up")?,
             holds_per_second: r.value("edge.holds_per_second", "5000", "how often one token may ask leave to send, or close it, a second, at each edge; for a moment twice as often")?,
             hold_ttl: r.value("edge.hold_ttl", "15m", "S5: how long credits are set aside for a batch whose sender does not say")?,
             hold_ttl_max: r.value("edge.hold_ttl_max", "24h", "S5: how long they are set aside at most, whatever a sender says")?,

@@ -1,9 +1,12 @@
-//! Who calls: the bearer of a token, which is looked up by its hash and believed for a second.
+//! Who calls: the bearer of a token, which is looked up by its hash and believed for a second. Who bears none that is known
+//! is counted (`strangers`), and after too many nobody is looked up for it.
 //!
 //! Left out: what a caller may do, which the rules say (`topup_rules::access`).
 
 use super::problem::{Kind, Problem};
 use crate::Edge;
+use crate::senders::network;
+use crate::serve::Peer;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -11,6 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use topup_rules::access::{AccessRefusal, Act, Leave, may, may_at_once};
@@ -49,7 +53,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Bearer {
 
 /// Lets callers through who bear a token, as often as they may call.
 pub(crate) async fn requests(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
-    let bearer = match known(&edge, request.headers()).await {
+    let network = network_of(&edge, &request);
+    let bearer = match known(&edge, network, request.headers()).await {
         Ok(bearer) => edge.limits.request(bearer),
         Err(problem) => Err(problem),
     };
@@ -58,7 +63,8 @@ pub(crate) async fn requests(State(edge): State<Arc<Edge>>, request: Request, ne
 
 /// The same for senders who ask leave, which they do far more often.
 pub(crate) async fn holds(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
-    let bearer = match known(&edge, request.headers()).await {
+    let network = network_of(&edge, &request);
+    let bearer = match known(&edge, network, request.headers()).await {
         Ok(bearer) => edge.limits.hold(bearer),
         Err(problem) => Err(problem),
     };
@@ -75,19 +81,33 @@ async fn go_on(bearer: Result<Bearer, Problem>, mut request: Request, next: Next
     }
 }
 
-async fn known(edge: &Edge, headers: &HeaderMap) -> Result<Bearer, Problem> {
-    let token = token(headers)?;
+async fn known(edge: &Edge, network: IpAddr, headers: &HeaderMap) -> Result<Bearer, Problem> {
+    let refused = |why| edge.strangers.refused(network, why);
+    let token = token(headers).map_err(refused)?;
     let hash: Hash = Sha256::digest(token.as_bytes()).into();
-    if let Some(known) = edge.callers.get(&hash) {
-        return known.ok_or_else(unknown);
-    }
-    let found = edge.database()?.store.bearer(token).await?;
-    let found = found.map(|bearer| Bearer {
-        token_id: bearer.token_id,
-        leave: bearer.leave,
-    });
-    edge.callers.put(hash, found.clone());
-    found.ok_or_else(unknown)
+    let found = match edge.callers.get(&hash) {
+        Known::Now(found) => found,
+        before @ (Known::Before | Known::Never) => {
+            if before == Known::Never {
+                edge.strangers.may_ask(network)?;
+            }
+            let found = edge.database()?.store.bearer(token).await?;
+            let found = found.map(|bearer| Bearer {
+                token_id: bearer.token_id,
+                leave: bearer.leave,
+            });
+            edge.callers.put(hash, found.clone());
+            found
+        }
+    };
+    found.ok_or_else(|| refused(unknown()))
+}
+
+/// Where a request comes from, as far as callers can be told apart.
+fn network_of(edge: &Edge, request: &Request) -> IpAddr {
+    let peer = request.extensions().get::<Peer>();
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+    network(edge.senders.caller(peer, request.headers()).unwrap_or(peer))
 }
 
 fn token(headers: &HeaderMap) -> Result<&str, Problem> {
@@ -122,19 +142,37 @@ fn unknown() -> Problem {
 
 type Hash = [u8; 32];
 
-/// Tokens that were looked up a moment ago, those that there are none of included.
+/// What is known of a token without asking.
+#[derive(Debug, PartialEq, Eq)]
+enum Known {
+    /// It was looked up a moment ago, and this is whose it is, if anybody's.
+    Now(Option<Bearer>),
+    /// It was good when it was last looked up, and is to be looked up again.
+    Before,
+    /// Nothing, or nothing good.
+    Never,
+}
+
+/// Tokens that were looked up a moment ago, those that there are none of included; and those that were good before.
 #[derive(Debug, Default)]
 pub(crate) struct Callers(Mutex<HashMap<Hash, (Instant, Option<Bearer>)>>);
 
 impl Callers {
-    fn get(&self, hash: &Hash) -> Option<Option<Bearer>> {
+    fn get(&self, hash: &Hash) -> Known {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, bearer) = all.get(hash)?;
-        (since.elapsed() < BELIEVED).then(|| bearer.clone())
+        match all.get(hash) {
+            Some((since, bearer)) if since.elapsed() < BELIEVED => Known::Now(bearer.clone()),
+            Some((_, Some(_))) => Known::Before,
+            Some((_, None)) | None => Known::Never,
+        }
     }
 
     fn put(&self, hash: Hash, bearer: Option<Bearer>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= REMEMBERED_MAX {
+            // Whoever guesses makes nobody forgotten who is known.
+            all.retain(|_, (_, bearer)| bearer.is_some());
+        }
         if all.len() >= REMEMBERED_MAX {
             all.clear();
         }
@@ -175,6 +213,33 @@ pub(crate) async fn allowed(edge: &Edge, leave: &Leave, act: Act, id: AccountId)
 mod tests {
     use super::*;
     use axum::http::HeaderValue;
+    use topup_rules::access::Caller;
+
+    #[test]
+    fn a_token_that_was_good_is_told_from_one_that_never_was() {
+        let callers = Callers::default();
+        let (good, none) = ([1; 32], [2; 32]);
+        let bearer = Bearer {
+            token_id: Uuid::from_u128(1),
+            leave: Leave {
+                caller: Caller::Platform,
+                scopes: Vec::new(),
+            },
+        };
+        callers.put(good, Some(bearer.clone()));
+        callers.put(none, None);
+        assert_eq!(callers.get(&good), Known::Now(Some(bearer)));
+        assert_eq!(callers.get(&none), Known::Now(None));
+        {
+            let mut all = callers.0.lock().unwrap();
+            for (since, _) in all.values_mut() {
+                *since = since.checked_sub(BELIEVED).unwrap();
+            }
+        }
+        assert_eq!(callers.get(&good), Known::Before);
+        assert_eq!(callers.get(&none), Known::Never);
+        assert_eq!(callers.get(&[3; 32]), Known::Never);
+    }
 
     fn read(said: &'static str) -> Option<String> {
         let mut headers = HeaderMap::new();

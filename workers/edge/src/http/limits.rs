@@ -5,14 +5,18 @@
 use super::caller::Bearer;
 use super::problem::{Kind, Problem};
 use crate::Edge;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use hyper::body::{Frame, SizeHint};
 use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use std::task::{Context, Poll};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 /// Tokens that are counted, at most; past it those are forgotten that have not called of late.
@@ -25,7 +29,7 @@ const BURST: u32 = 2;
 pub(crate) struct Limits {
     requests: Limit,
     holds: Limit,
-    room: Semaphore,
+    room: Arc<Semaphore>,
 }
 
 impl Limits {
@@ -34,7 +38,7 @@ impl Limits {
         Self {
             requests: Limit::new(requests_per_second),
             holds: Limit::new(holds_per_second),
-            room: Semaphore::new(requests_max),
+            room: Arc::new(Semaphore::new(requests_max)),
         }
     }
 
@@ -50,6 +54,13 @@ impl Limits {
     pub(crate) fn hold(&self, bearer: Bearer) -> Result<Bearer, Problem> {
         self.holds.count(&bearer.token_id)?;
         Ok(bearer)
+    }
+}
+
+impl Limits {
+    /// Room for one request more, if there is any.
+    pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).try_acquire_owned().ok()
     }
 }
 
@@ -90,11 +101,45 @@ impl Limit {
     }
 }
 
-/// Lets so many requests in as there is room for.
+/// Lets so many requests of the interface in as there is room for; the pages have words of their own where there is none.
 pub(crate) async fn room(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
-    match edge.limits.room.try_acquire() {
-        Ok(_permit) => next.run(request).await,
-        Err(_full) => Problem::unavailable("too many requests are in hand").into_response(),
+    match edge.limits.place() {
+        Some(place) => held(next.run(request).await, place),
+        None => Problem::unavailable("too many requests are in hand").into_response(),
+    }
+}
+
+/// An answer that is still being made while it is sent keeps its place until it is all sent, or its reader has gone.
+pub(crate) fn held(answer: Response, place: OwnedSemaphorePermit) -> Response {
+    answer.map(|body| match body.size_hint().exact() {
+        Some(_) => body,
+        None => Body::new(Held { body, _place: place }),
+    })
+}
+
+/// A body that is made as it is read, and its place.
+struct Held {
+    body: Body,
+    _place: OwnedSemaphorePermit,
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -113,5 +158,27 @@ mod tests {
         let answer = problem.into_response();
         assert!(answer.headers().contains_key(axum::http::header::RETRY_AFTER));
         assert!(limit.count(&other).is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_made_while_it_is_sent_keeps_its_place_and_any_other_gives_it_back() {
+        let room = Arc::new(Semaphore::new(1));
+        let place = || Arc::clone(&room).try_acquire_owned().unwrap();
+        let whole = held("all of it".into_response(), place());
+        assert_eq!(room.available_permits(), 1);
+        drop(whole);
+        let pieces = || {
+            let pieces = [Ok::<_, std::io::Error>("a piece"), Ok("another")];
+            Body::from_stream(futures_util::stream::iter(pieces)).into_response()
+        };
+        let read = held(pieces(), place());
+        assert_eq!(room.available_permits(), 0);
+        let text = axum::body::to_bytes(read.into_body(), 100).await.unwrap();
+        assert_eq!(text, "a pieceanother");
+        assert_eq!(room.available_permits(), 1);
+        let left = held(pieces(), place());
+        assert_eq!(room.available_permits(), 0);
+        drop(left);
+        assert_eq!(room.available_permits(), 1);
     }
 }

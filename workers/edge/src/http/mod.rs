@@ -9,6 +9,7 @@
 //! | [`cursor`] | lists in pages |
 //! | [`idempotency`] | a repeat of a POST is answered the same |
 //! | [`limits`] | how often, and how many at once |
+//! | [`strangers`] | how often without a token that is known |
 //! | [`headers`] | what every answer bears |
 //! | [`measure`] | how many requests, and how long they took |
 //! | [`doc`] | the document, made of the same lines as the routes |
@@ -22,6 +23,7 @@ pub mod json;
 pub mod limits;
 pub mod measure;
 pub mod problem;
+pub mod strangers;
 pub mod values;
 
 pub(crate) use caller::allowed;

@@ -58,7 +58,6 @@ pub(crate) fn routes(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
     let zone = Zone::new(Arc::clone(edge)).expect("texts and templates that tests have read");
     let zone = Arc::new(zone);
     let pages = Router::new()
-        .merge(assets::routes(zone.assets()))
         .merge(sign_in::routes())
         .merge(password::routes())
         .merge(overview::routes())
@@ -71,6 +70,8 @@ pub(crate) fn routes(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
         .merge(settings::routes())
         .merge(second_step::routes())
         .layer(DefaultBodyLimit::max(FORM_MAX_BYTES))
-        .layer(from_fn_with_state(Arc::clone(&zone), zone::around));
+        .layer(from_fn_with_state(Arc::clone(&zone), zone::around))
+        // What the words need that there is no room, or no database.
+        .merge(assets::routes(zone.assets()));
     pages.with_state(zone)
 }

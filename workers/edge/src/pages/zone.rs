@@ -8,6 +8,7 @@ use super::templates;
 use super::visitor::{SignedIn, Visitor};
 use super::voice::Voice;
 use crate::Edge;
+use crate::http::limits;
 use crate::signing_in::SigningIn;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -47,7 +48,7 @@ pub(crate) enum Trouble {
     Forged,
     /// Nothing that a page of ours sends.
     Malformed,
-    /// The database is away.
+    /// The database is away, or there is no room for one more.
     Away,
     /// Our own mistake.
     Broken,
@@ -308,7 +309,11 @@ pub(super) async fn around(State(zone): State<Arc<Zone>>, request: Request, next
         }
         None => {
             let voice = zone.voice(request.headers(), None);
-            let mut response = next.run(request).await;
+            let mut response = match zone.edge.limits.place() {
+                // Without a database, a form would lead nowhere.
+                Some(place) if zone.edge.database.is_some() => limits::held(next.run(request).await, place),
+                Some(_) | None => Trouble::Away.into_response(),
+            };
             match response.extensions_mut().remove::<Trouble>() {
                 Some(trouble) => zone.sorry(&voice, &trouble),
                 None => response,
