@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 pub struct Account {
     id: i64,
     parent: Option<i64>,
+    currency: &'static str,
     mobile: Option<String>,
     email: Option<String>,
     wallets: Vec<Value>,
@@ -18,6 +19,7 @@ pub fn main_account(id: i64) -> Account {
     Account {
         id,
         parent: None,
+        currency: "ZAR",
         mobile: Some(format!("+2782{id:07}")),
         email: Some(format!("account-{id}@example.com")),
         wallets: vec![wallet("sms")],
@@ -99,6 +101,13 @@ impl Account {
         self.set_topup("caps", json!({"topups_per_day": cap}))
     }
 
+    /// Paying in another currency.
+    #[must_use]
+    pub fn currency(mut self, currency: &'static str) -> Self {
+        self.currency = currency;
+        self
+    }
+
     /// Another mobile number, or none.
     #[must_use]
     pub fn mobile(mut self, mobile: Option<&str>) -> Self {
@@ -120,7 +129,7 @@ impl Account {
             "account_id": self.id,
             "kind": if self.parent.is_some() { "sub" } else { "main" },
             "parent_id": self.parent,
-            "currency": "ZAR",
+            "currency": self.currency,
             "language": "en",
             "mobile": self.mobile,
             "email": self.email,

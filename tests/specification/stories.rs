@@ -4,3 +4,4 @@
 mod auto_topup;
 mod ledger_file;
 mod repair;
+mod subs;

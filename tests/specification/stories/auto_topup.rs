@@ -47,31 +47,31 @@ async fn wants_a_card(visit: &Visit<'_>) -> Result<()> {
     let site = &visit.site;
     site.click("nav a[href='/auto-topup']").await?;
     site.says("h1", "Auto top-up").await?;
-    visit.see("auto-topup-off").await?;
+    visit.see("story-auto-topup-off").await?;
     site.click("#sms a[href='/auto-topup/sms']").await?;
     site.fill("#threshold", "100").await?;
     site.fill("#quantity", "50").await?;
     site.click("#agree").await?;
     site.click("#register").await?;
     site.says("[role=alert]", "at least the threshold").await?;
-    visit.see("auto-topup-card-wrong").await?;
+    visit.see("story-auto-topup-card-wrong").await?;
     site.fill("#quantity", "500").await?;
     site.click("#quote").await?;
     site.says("#summary", "352.47").await?;
-    visit.see("auto-topup-card").await
+    visit.see("story-auto-topup-card").await
 }
 
 async fn the_bank_says_no(visit: &Visit<'_>, app: &App) -> Result<()> {
     let site = &visit.site;
     site.click("#register").await?;
     site.says("h1", "ZAR 1.00").await?;
-    visit.see("sandbox-card").await?;
+    visit.see("story-sandbox-card").await?;
     visit.pays_with(CARD_3DS).await?;
-    visit.see("sandbox-bank").await?;
+    visit.see("story-sandbox-bank").await?;
     site.click("#decline-3ds").await?;
     site.comes_to("/auto-topup/registrations/").await?;
     site.says("main [role=status]", "declined").await?;
-    visit.see("registration-declined").await?;
+    visit.see("story-registration-declined").await?;
     assert!(!app.account(ACCOUNT).await?.wallet("sms")?.is_enabled());
     site.click("#again").await
 }
@@ -86,10 +86,10 @@ async fn the_bank_says_yes(visit: &Visit<'_>) -> Result<()> {
     site.click("#approve-3ds").await?;
     site.comes_to("/auto-topup/registrations/").await?;
     site.says("main .note.good", "on").await?;
-    visit.see("registration").await?;
+    visit.see("story-registration").await?;
     site.click("nav a[href='/auto-topup']").await?;
     site.says("#sms", "0409").await?;
-    visit.see("auto-topup-on").await
+    visit.see("story-auto-topup-on").await
 }
 
 async fn is_topped_up(visit: &Visit<'_>) -> Result<()> {
@@ -98,10 +98,10 @@ async fn is_topped_up(visit: &Visit<'_>) -> Result<()> {
     site.says("section[aria-labelledby=sms-heading]", "590").await?;
     site.attribute("section[aria-labelledby=sms-heading] .chart circle.topup", "cx")
         .await?;
-    visit.see("overview-topped-up").await?;
+    visit.see("story-overview-topped-up").await?;
     site.click("nav a[href='/history']").await?;
     site.says(".events", "352.47").await?;
-    visit.see("history-topped-up").await?;
+    visit.see("story-history-topped-up").await?;
     site.open("/history/sms").await?;
     site.says("main table", "500").await
 }
@@ -110,8 +110,8 @@ async fn ends_it(visit: &Visit<'_>) -> Result<()> {
     let site = &visit.site;
     site.click("nav a[href='/auto-topup']").await?;
     site.click("#sms a[href='/auto-topup/sms/disable']").await?;
-    visit.see("auto-topup-end").await?;
+    visit.see("story-auto-topup-end").await?;
     site.click("#end").await?;
     site.says("#sms .actions", "Set up").await?;
-    visit.see("auto-topup-ended").await
+    visit.see("story-auto-topup-ended").await
 }

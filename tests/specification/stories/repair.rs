@@ -22,13 +22,13 @@ async fn a_declined_card_ends_auto_topup_with_its_reason_on_page_sms_and_mail_an
     let visit = Visit::signed_in(&browser, &mut app, ACCOUNT).await?;
     let site = &visit.site;
     site.open("/").await?;
-    visit.see("overview-declined").await?;
+    visit.see("story-overview-declined").await?;
     site.click("nav a[href='/auto-topup']").await?;
     site.says("#sms .note.bad", "Declined").await?;
-    visit.see("auto-topup-declined").await?;
+    visit.see("story-auto-topup-declined").await?;
     site.open("/history").await?;
     site.says(".events", "Declined").await?;
-    visit.see("history-declined").await?;
+    visit.see("story-history-declined").await?;
 
     // The credits must exceed the threshold again before it is enabled.
     site.open("/auto-topup/sms").await?;
@@ -43,7 +43,7 @@ async fn a_declined_card_ends_auto_topup_with_its_reason_on_page_sms_and_mail_an
     app.balance_becomes(ACCOUNT, "sms", "545").await?;
     site.open("/history").await?;
     site.says(".events", "352.47").await?;
-    visit.see("history-mended").await?;
+    visit.see("story-history-mended").await?;
     browser.close().await?;
     app.finish().await
 }
