@@ -12,6 +12,8 @@ use crate::money::{Currency, Money};
 use crate::names::names;
 use crate::retry::{NextTry, RetryPolicy};
 use crate::settings::{Actor, SettingsRefusal, enable_card};
+use crate::topup::PaymentState;
+use jiff::{SignedDuration, Timestamp};
 
 /// 1.00 in minor units: every currency that the gateways take has two decimals.
 const CHARGE_MINOR: i64 = 100;
@@ -19,6 +21,12 @@ const CHARGE_MINOR: i64 = 100;
 /// Why a registration whose charge came too late enables nothing (C10).
 pub const ENDED_BEFORE: &str =
     "the payment came after the registration had ended; please register the card again";
+
+/// Why a registration ended that another one took the place of.
+pub const REPLACED: &str = "another registration took its place; nothing was charged";
+
+/// How long a page is asked for, at most. What is older was cut short.
+const OPENING_MAX: SignedDuration = SignedDuration::from_mins(2);
 
 /// Why a registration whose charge went back before it was seen to come enables nothing.
 pub const GIVEN_BACK_BEFORE: &str = "the payment was given back; please register the card again";
@@ -32,6 +40,64 @@ names! {
         NotEnabled = "not-enabled",
         /// It was not paid.
         Failed = "failed",
+    }
+}
+
+/// What somebody wants who asks for a registration: of one wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish<'a> {
+    /// Reaching it is to trigger.
+    pub threshold: Credits,
+    /// Credits of one top-up.
+    pub quantity: Credits,
+    /// The terms that were agreed to.
+    pub terms_version: &'a str,
+    /// What the gateway's page asks for.
+    pub email: &'a str,
+}
+
+/// A registration of the same wallet that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenRegistration<'a> {
+    /// What it was asked for.
+    pub wish: Wish<'a>,
+    /// Where its payment stands.
+    pub state: PaymentState,
+    /// There is a page to pay on.
+    pub has_page: bool,
+    /// When it was begun.
+    pub begun_at: Timestamp,
+}
+
+/// What another wish of the same wallet is to an open registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Another {
+    /// The same again: that registration is its answer, and nothing is charged twice.
+    Same,
+    /// The same again, and its page is being asked for at this moment.
+    InHand,
+    /// It takes its place. Should that one be paid all the same, its money goes back (C10).
+    Replaces,
+    /// That one may be paid, and nobody knows yet: it ends by its own result.
+    Beside,
+}
+
+/// E3, E5: somebody asks for a registration while one of the same wallet is open.
+#[must_use]
+pub fn another(open: &OpenRegistration<'_>, wish: &Wish<'_>, now: Timestamp) -> Another {
+    let is_same = open.wish == *wish;
+    match open.state {
+        PaymentState::Pending | PaymentState::Unknown if is_same && open.has_page => Another::Same,
+        PaymentState::Charging if is_same && now.duration_since(open.begun_at) < OPENING_MAX => {
+            Another::InHand
+        }
+        PaymentState::Charging | PaymentState::Pending => Another::Replaces,
+        // The last three have ended, or are about to.
+        PaymentState::Unknown
+        | PaymentState::Parked
+        | PaymentState::Succeeded
+        | PaymentState::Failed
+        | PaymentState::Reversed => Another::Beside,
     }
 }
 

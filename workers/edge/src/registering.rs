@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 /// Why there is no page where a repeat finds none.
 const NO_PAGE_BEFORE: &str = "the registration is over, or its page could not be opened";
+/// The same where another request is at it.
+const IN_HAND: &str = "the registration's page is being opened; please ask again in a moment";
 
 /// What became of wanting to register a card.
 #[derive(Debug)]
@@ -53,8 +55,9 @@ pub fn charge(edge: &Edge, currency: Currency) -> Money {
     registration::charge(currency, least_minor(currency))
 }
 
-/// Begins a registration, or finds it begun, and sees the conversation with the gateway through. `return_to`: where the
-/// customer comes back to.
+/// Begins a registration, or finds it begun, and sees the conversation with the gateway through. Where one of the same
+/// wallet is open that wants the same, that one is the answer, with its own id; another wish takes its place. `return_to`:
+/// where the customer comes back to.
 ///
 /// # Errors
 /// The database's; asking again with the same id does it at most once.
@@ -70,13 +73,15 @@ pub async fn register(
             let (paying, return_to) = (Paying::new(edge, db), return_to.to_owned());
             see_through(async move { page(&paying, id, &intent, &return_to).await })
                 .await
-                .unwrap_or_else(|| Ok(no_page(id)))
+                .unwrap_or_else(|| Ok(no_page(id, NO_PAGE_BEFORE)))
         }
         RegistrationBegun::AlreadyBegun {
+            id,
             state: PaymentState::Pending,
             checkout_url: Some(url),
         } => Ok(Registering::OnPage { id, url }),
-        RegistrationBegun::AlreadyBegun { .. } => Ok(no_page(id)),
+        RegistrationBegun::AlreadyBegun { id, .. } => Ok(no_page(id, NO_PAGE_BEFORE)),
+        RegistrationBegun::InHand { id } => Ok(no_page(id, IN_HAND)),
         RegistrationBegun::Refused(refusal) => Ok(Registering::Refused(refusal)),
         RegistrationBegun::NoWallet => Ok(Registering::NoWallet),
         RegistrationBegun::NoEmail => Ok(Registering::NoEmail),
@@ -101,9 +106,9 @@ async fn page(
     )
 }
 
-fn no_page(id: Uuid) -> Registering {
+fn no_page(id: Uuid, reason: &str) -> Registering {
     Registering::NoPage {
         id,
-        reason: NO_PAGE_BEFORE.to_owned(),
+        reason: reason.to_owned(),
     }
 }

@@ -1,14 +1,16 @@
 //! E3, E8.
 
-use crate::given::{by, currency, disabled, main_account, sub_account, wallet, whole, zar};
+use crate::given::{at, by, currency, disabled, main_account, sub_account, wallet, whole, zar};
 use topup_rules::account::{AutoTopup, Method, Wallet};
 use topup_rules::cards::{CardUnfit, SeenCard};
 use topup_rules::money::Money;
 use topup_rules::registration::{
-    AfterRefund, RefundTold, Registered, after_refund, charge, may_begin, registered,
+    AfterRefund, Another, OpenRegistration, RefundTold, Registered, Wish, after_refund, another, charge,
+    may_begin, registered,
 };
 use topup_rules::retry::RetryPolicy;
 use topup_rules::settings::{Actor, SettingsRefusal};
+use topup_rules::topup::PaymentState;
 
 fn card() -> SeenCard {
     SeenCard {
@@ -120,4 +122,92 @@ fn e3_a_refund_that_may_have_been_taken_on_is_looked_up_and_never_asked_for_agai
     check(trouble(None), 1, again(10));
     check(trouble(Some(60)), 1, again(60));
     check(trouble(None), 99, again(15));
+}
+
+#[test]
+fn e3_the_same_wish_again_is_answered_by_the_open_registration_and_another_takes_its_place() {
+    let begun_at = at("2026-11-22T08:00:00Z");
+    let wish = Wish {
+        threshold: whole(100),
+        quantity: whole(500),
+        terms_version: "1",
+        email: "ops@example.com",
+    };
+    let others = [
+        Wish {
+            threshold: whole(101),
+            ..wish
+        },
+        Wish {
+            quantity: whole(501),
+            ..wish
+        },
+        Wish {
+            terms_version: "2",
+            ..wish
+        },
+        Wish {
+            email: "other@example.com",
+            ..wish
+        },
+    ];
+    let (soon, late) = (at("2026-11-22T08:01:59Z"), at("2026-11-22T08:02:00Z"));
+    for (state, has_page, now, same, other) in [
+        (
+            PaymentState::Charging,
+            false,
+            soon,
+            Another::InHand,
+            Another::Replaces,
+        ),
+        // Cut short.
+        (
+            PaymentState::Charging,
+            false,
+            late,
+            Another::Replaces,
+            Another::Replaces,
+        ),
+        (
+            PaymentState::Pending,
+            true,
+            late,
+            Another::Same,
+            Another::Replaces,
+        ),
+        (
+            PaymentState::Pending,
+            false,
+            late,
+            Another::Replaces,
+            Another::Replaces,
+        ),
+        (PaymentState::Unknown, true, late, Another::Same, Another::Beside),
+        (
+            PaymentState::Unknown,
+            false,
+            late,
+            Another::Beside,
+            Another::Beside,
+        ),
+        (PaymentState::Parked, true, late, Another::Beside, Another::Beside),
+        (
+            PaymentState::Succeeded,
+            true,
+            late,
+            Another::Beside,
+            Another::Beside,
+        ),
+    ] {
+        let open = OpenRegistration {
+            wish,
+            state,
+            has_page,
+            begun_at,
+        };
+        assert_eq!(another(&open, &wish, now), same, "{state}");
+        for wanted in &others {
+            assert_eq!(another(&open, wanted, now), other, "{state}: {wanted:?}");
+        }
+    }
 }

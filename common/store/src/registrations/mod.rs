@@ -4,6 +4,7 @@
 //! What is to be enabled is kept with the registration and decided again when it is paid. Left out: the conversations
 //! with the gateway.
 
+mod open;
 mod refund;
 mod view;
 
@@ -12,6 +13,7 @@ pub use view::RegistrationView;
 
 use crate::transaction::Tx;
 use crate::{PageIntent, Store, StoreError, rows, settings};
+use jiff::Timestamp;
 use std::fmt;
 use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Reference, Service, WalletKey};
@@ -69,12 +71,19 @@ impl fmt::Debug for NewRegistration {
 pub enum RegistrationBegun {
     /// The intent is committed: the gateway is to be asked for its page.
     Page(PageIntent),
-    /// It was begun before; nothing is to be done.
+    /// It was begun before, or one of the same wallet with the same wish is open; nothing is to be done.
     AlreadyBegun {
+        /// Which.
+        id: Uuid,
         /// Where it stands.
         state: PaymentState,
         /// The gateway's page, if the customer has to go there.
         checkout_url: Option<String>,
+    },
+    /// One of the same wallet with the same wish has its page asked for at this moment.
+    InHand {
+        /// Which.
+        id: Uuid,
     },
     /// E1–E4: the rules refuse what is to be enabled. Nothing was written.
     Refused(SettingsRefusal),
@@ -87,7 +96,8 @@ pub enum RegistrationBegun {
 }
 
 impl Store {
-    /// E1–E4, C5: commits the intent to register a card, once for each id, if the rules would enable what it is for.
+    /// E1–E4, C5: commits the intent to register a card, once for each id, if the rules would enable what it is for. One
+    /// of the same wallet that is open and wants the same is the answer; another wish takes its place.
     /// [`Store::record_page`] takes the page.
     ///
     /// # Errors
@@ -120,8 +130,12 @@ async fn begin(tx: &Tx, new: &NewRegistration) -> Result<RegistrationBegun, Stor
     let Some(email) = email(tx, new).await? else {
         return Ok(RegistrationBegun::NoEmail);
     };
+    let now = tx.clock().await?;
+    if let Some(open) = open::meets(tx, new, &email, now).await? {
+        return Ok(open);
+    }
     let amount = charge(account.currency, (new.least_minor)(account.currency));
-    let reference = insert(tx, new, amount, &email).await?;
+    let reference = insert(tx, new, amount, &email, now).await?;
     Ok(RegistrationBegun::Page(PageIntent {
         reference,
         account: new.account,
@@ -152,6 +166,7 @@ async fn before(tx: &Tx, new: &NewRegistration) -> Result<Option<RegistrationBeg
         return Ok(Some(RegistrationBegun::Conflicting));
     }
     Ok(Some(RegistrationBegun::AlreadyBegun {
+        id: new.id,
         state: rows::name(&row, "state", "payments")?,
         checkout_url: row.try_get("checkout_url")?,
     }))
@@ -171,9 +186,14 @@ async fn email(tx: &Tx, new: &NewRegistration) -> Result<Option<String>, StoreEr
 }
 
 /// C5: the registration and its intent.
-async fn insert(tx: &Tx, new: &NewRegistration, amount: Money, email: &str) -> Result<Reference, StoreError> {
+async fn insert(
+    tx: &Tx,
+    new: &NewRegistration,
+    amount: Money,
+    email: &str,
+    now: Timestamp,
+) -> Result<Reference, StoreError> {
     let reference = Reference::of_registration(new.account, new.id);
-    let now = tx.clock().await?;
     tx.execute(
         "INSERT INTO card_registrations (account_id, registration_id, service, threshold_milli, quantity_milli,
                                          terms_version, address, agreed_at, amount_minor, currency, email, traceparent)

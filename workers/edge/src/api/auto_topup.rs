@@ -155,7 +155,8 @@ impl From<RegistrationView> for Registration {
 /// Set up or change automatic top-up
 ///
 /// By transfer: by the main account, at once. By card: by the account itself; with `terms_version` a card is registered
-/// on the gateway's page (202), without it the figures change.
+/// on the gateway's page (202), without it the figures change. The same again while the registration is open is answered
+/// by it; other figures take its place.
 #[utoipa::path(
     put, path = "/accounts/{account}/wallets/{service}/auto-topup", operation_id = "set_auto_topup", tag = "wallets",
     params(
