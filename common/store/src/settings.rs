@@ -115,7 +115,8 @@ impl Store {
         .await
     }
 
-    /// E6: `who` disables auto top-up; `reason` is for the account holder. What is disabled already keeps its reason.
+    /// E6: `who` disables auto top-up; `reason` is for the account holder. What is disabled already keeps its reason. The
+    /// wallet lets go of its card either way: its token is forgotten where nothing else needs it.
     ///
     /// # Errors
     /// The database's.
@@ -132,19 +133,21 @@ impl Store {
             if let Err(refusal) = settings::may_disable(&wallet, Actor::of(&account, who)) {
                 return Ok(SettingsChange::Refused(refusal));
             }
-            match wallet.auto_topup {
+            let done = match wallet.auto_topup {
                 AutoTopup::Enabled(settings) => {
-                    let card = card_id(&tx, wallet.key).await?;
                     let disabled = AutoTopup::Disabled {
                         settings,
                         reason: reason.to_owned(),
                     };
-                    done(&tx, wallet.key, disabled, card).await
+                    done(&tx, wallet.key, disabled, None).await?
                 }
                 as_it_was @ (AutoTopup::Off | AutoTopup::Disabled { .. }) => {
-                    Ok(SettingsChange::Done(as_it_was))
+                    write(&tx, wallet.key, &as_it_was, None).await?;
+                    SettingsChange::Done(as_it_was)
                 }
-            }
+            };
+            cards::forget_unused(&tx, wallet.key.account).await?;
+            Ok(done)
         })
         .await
     }
@@ -216,7 +219,7 @@ async fn enable_with_card(
     let Some(consent) = consent else {
         return Ok(SettingsChange::Refused(SettingsRefusal::NotAgreed));
     };
-    let (card, _) = cards::save(tx, key.account, &consent.card).await?;
+    let card = cards::keep(tx, key.account, &consent.card).await?;
     let (terms, address) = (&consent.terms_version, &consent.address);
     keep_consent(tx, key, terms, address, tx.clock().await?).await?;
     let outcome = done(tx, key, AutoTopup::Enabled(enabled), Some(card)).await?;

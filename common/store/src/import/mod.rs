@@ -18,7 +18,7 @@ use crate::{Store, StoreError, locks, settings};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use topup_rules::account::{AccountKind, AutoTopup, AutoTopupSettings, Wallet};
+use topup_rules::account::{AccountKind, AutoTopup, AutoTopupSettings, Method, Wallet};
 use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Service, WalletKey};
 use uuid::Uuid;
@@ -265,6 +265,7 @@ async fn write_settings(
     before: Option<&AutoTopup>,
 ) -> Result<(bool, Option<String>), StoreError> {
     let (card, card_changed) = match &wanted.card {
+        Some(_) if was_let_go(tx, key, before).await? => (None, false),
         Some(card) => {
             let (id, changed) = cards::save(tx, key.account, card).await?;
             (Some(id), changed)
@@ -274,6 +275,16 @@ async fn write_settings(
     let (auto, note) = merged(wanted, before);
     let changed = settings::write(tx, key, &auto, card).await?;
     Ok((changed || card_changed, note))
+}
+
+/// E6: whoever disabled it took the card away, which is registered anew before it is charged again.
+async fn was_let_go(tx: &Tx, key: WalletKey, before: Option<&AutoTopup>) -> Result<bool, StoreError> {
+    match before {
+        Some(AutoTopup::Disabled { settings, .. }) if settings.method == Method::Card => {
+            Ok(settings::card_id(tx, key).await?.is_none())
+        }
+        Some(_) | None => Ok(false),
+    }
 }
 
 /// A line without a card leaves the one that is there.
