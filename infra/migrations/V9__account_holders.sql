@@ -128,6 +128,11 @@ ALTER TABLE payments
 -- Somebody waits for an open payment, so that it is asked about sooner: when that was last done.
 ALTER TABLE payments ADD COLUMN hastened_at timestamptz;
 
+-- A refund that was asked for, and that the gateway could not make.
+ALTER TABLE reversals
+    DROP CONSTRAINT reversals_state_known,
+    ADD CONSTRAINT reversals_state_known CHECK (state IN ('disputed', 'won', 'reversed', 'failed')) NOT VALID;
+
 -- A registration buys no credits: it is nothing of what payments bought.
 CREATE OR REPLACE VIEW payments_buy AS
 SELECT p.account_id, p.reference, p.kind, p.state, p.amount_minor, p.reversed_minor, p.taken_back_milli,

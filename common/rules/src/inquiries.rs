@@ -127,7 +127,8 @@ fn after_verdict(
         | PaymentStatus::Failed
         | PaymentStatus::Reversed
         | PaymentStatus::DisputeOpened
-        | PaymentStatus::DisputeWon => settle_for_good(inquiry, now, policy),
+        | PaymentStatus::DisputeWon
+        | PaymentStatus::RefundFailed => settle_for_good(inquiry, now, policy),
         PaymentStatus::ActionRequired => match inquiry.kind {
             PaymentKind::Topup => settle_for_good(inquiry, now, policy),
             PaymentKind::OneClick | PaymentKind::Hosted | PaymentKind::Registration => {

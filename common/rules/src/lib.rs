@@ -102,12 +102,15 @@
 //!   gateway's least ([`registration::charge`]), which buys no credits and is given back unless the platform keeps it.
 //!   E1, E2 and E4 are asked before anything is charged, and again when it was: what they refuse by then is not enabled,
 //!   with the reason, and given back all the same ([`registration::registered`]). A charge that fails disables nothing.
+//!   The same wish again while a registration is open is that registration, another takes its place
+//!   ([`registration::another`]). How it ended is told, by e-mail ([`notices::registration_ended`]).
 //!   Transfer needs neither.
 //! * **E4** When enabling and changing: current credits above the threshold, quantity at least the threshold, threshold
 //!   at least 0, quantity above 0. An import checks only the figures among themselves ([`settings::check_import`]).
 //! * **E5** The figures can be changed at any time, card by the account, transfer by the main, without a new card.
-//! * **E6** Disabling, at any time: card by the account or its main, transfer by the main. Enabling card again takes the
-//!   whole procedure, transfer one step. What whoever looks at it can do, follows from why it was ([`mending::mend`]).
+//! * **E6** Disabling, at any time: card by the account or its main, transfer by the main. The card's token is forgotten with
+//!   it, here and at the gateway, unless 1-Click or another wallet needs it; one that a failure or a reversal disabled is
+//!   kept until it is registered anew or given up. Enabling card again takes the whole procedure, transfer one step. What whoever looks at it can do, follows from why it was ([`mending::mend`]).
 //! * **E7** Disabled while a top-up waits: it is skipped when it wakes ([`wake::wake`]). While a charge is with the
 //!   gateway: its result settles it ([`settle::settle`] does not look at the settings).
 //! * **E8** A new card is registered as in E3; the old one serves until then and is then forgotten, here and at the
@@ -147,7 +150,8 @@
 //!   ([`notices::payment_reversed`]). An open dispute holds the credits that it may take ([`settle::Settlement::Hold`]) and
 //!   alerts the operators; one that ends without taking them releases them. What is told of a payment that has not
 //!   succeeded here waits for that success ([`lifecycle::Step::Later`]), unless a later look finds it taken and given back
-//!   ([`settle::Settlement::CameAndWent`]).
+//!   ([`settle::Settlement::CameAndWent`]). A refund that was asked for and is not made takes nothing and alerts the
+//!   operators ([`settle::Settlement::NotGivenBack`]).
 //!
 //! # Notices
 //!
@@ -156,7 +160,7 @@
 //! * **N2** A channel that fails is tried again with growing pauses, apart from the other channel, and parked after the
 //!   last try ([`retry::RetryPolicy`]).
 //! * **N3** Without a mobile number or an e-mail address the other channel serves ([`notices::route`]). What concerns a
-//!   purchase goes by e-mail, and an alert to the operators' own address.
+//!   purchase or a card's registration goes by e-mail, and an alert to the operators' own address.
 //! * **N4** Texts come from templates in the account's language; an SMS fits 160 characters where its values allow; an
 //!   e-mail has text and HTML. Not here: the gateways crate has the texts, this one their values.
 //!

@@ -255,6 +255,8 @@ names! {
         DisputeOpened = "dispute-opened",
         /// The dispute was won.
         DisputeWon = "dispute-won",
+        /// A refund that was asked for was not made: the money has not gone back.
+        RefundFailed = "refund-failed",
     }
 }
 
@@ -335,6 +337,12 @@ names! {
         PurchaseSucceeded = "purchase-succeeded",
         /// Not bought.
         PurchaseFailed = "purchase-failed",
+        /// A card is registered, and automatic top-up enabled.
+        RegistrationEnabled = "registration-enabled",
+        /// A card's registration was paid, and nothing is enabled.
+        RegistrationNotEnabled = "registration-not-enabled",
+        /// It was not paid.
+        RegistrationFailed = "registration-failed",
         /// Taken back.
         PaymentReversed = "payment-reversed",
         /// A cap stopped automatic top-ups.

@@ -6,12 +6,14 @@
 mod operators;
 mod payments;
 mod people;
+mod registrations;
 
-pub use operators::{Alarmed, dispute_opened, operator_alert, payment_parked, refund_stuck};
+pub use operators::{Alarmed, dispute_opened, operator_alert, payment_parked, refund_failed, refund_stuck};
 pub use payments::{
     Bought, ExpiringCard, TakenBack, card_expiring, payment_reversed, purchase_failed, purchase_succeeded,
 };
 pub use people::sign_in_link;
+pub use registrations::{Registering, registration_ended};
 
 use crate::account::Method;
 use crate::caps::CapPeriods;
@@ -189,8 +191,8 @@ pub enum Routing {
     Skip(&'static str),
 }
 
-/// N1, N3: one request for each channel; an account without a number or an address gets the other one. A receipt goes by
-/// e-mail, and by SMS only where there is no address; an alert goes to the operators' own address.
+/// N1, N3: one request for each channel; an account without a number or an address gets the other one. A receipt, and what
+/// came of a card's registration, goes by e-mail, and by SMS only where there is no address; an alert goes to the operators' own address.
 #[must_use]
 pub const fn route(template: Template, has_mobile: bool, has_email: bool) -> [(Channel, Routing); 2] {
     let sms = if has_mobile {
@@ -210,8 +212,16 @@ pub const fn route(template: Template, has_mobile: bool, has_email: bool) -> [(C
         Template::PurchaseSucceeded | Template::PurchaseFailed if has_email => {
             (Routing::Skip("purchases are told by e-mail"), email)
         }
+        Template::RegistrationEnabled | Template::RegistrationNotEnabled | Template::RegistrationFailed
+            if has_email =>
+        {
+            (Routing::Skip("registrations are told by e-mail"), email)
+        }
         Template::PurchaseSucceeded
         | Template::PurchaseFailed
+        | Template::RegistrationEnabled
+        | Template::RegistrationNotEnabled
+        | Template::RegistrationFailed
         | Template::TopupSucceeded
         | Template::TopupFailed
         | Template::LowCredit

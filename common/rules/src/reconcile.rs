@@ -121,8 +121,10 @@ fn both(ours: &Ours, theirs: &Theirs) -> Finding {
         PaymentStatus::Failed => refused_there(ours.state),
         PaymentStatus::ActionRequired => unpaid_there(ours.state),
         PaymentStatus::Pending | PaymentStatus::Unknown => open_there(ours.state),
-        // Disputes stand on no list of transactions.
-        PaymentStatus::DisputeOpened | PaymentStatus::DisputeWon => Finding::Same,
+        // Disputes, and refunds that were not made, stand on no list of transactions.
+        PaymentStatus::DisputeOpened | PaymentStatus::DisputeWon | PaymentStatus::RefundFailed => {
+            Finding::Same
+        }
     }
 }
 

@@ -43,6 +43,8 @@ names! {
         Won = "won",
         /// A refund or a lost dispute: its money went back, and credits with it.
         Reversed = "reversed",
+        /// A refund that was asked for and not made: nothing went back.
+        Failed = "failed",
     }
 }
 
@@ -181,6 +183,15 @@ pub enum Settlement {
         /// The dispute.
         reversal_id: String,
     },
+    /// V1: a refund that was asked for was not made. Nothing is taken, and the operators are alerted.
+    NotGivenBack {
+        /// What was to be given back, in the currency's minor unit.
+        amount_minor: i64,
+        /// The refund.
+        reversal_id: String,
+        /// The gateway's words.
+        reason: String,
+    },
     /// A repeat, or nothing new.
     Nothing(Already),
     /// It can't be decided yet, for this reason: to be tried again, and in the end for a person.
@@ -255,8 +266,11 @@ pub enum Misfit {
         got: Option<i64>,
     },
     /// A dispute without a name can be neither held for nor ended.
-    #[error("V1: {0} names no dispute")]
+    #[error("V1: {0} names no refund or dispute")]
     Nameless(PaymentStatus),
+    /// A refund that was made is said to have failed.
+    #[error("V1: the refund {0} was made before it is said to have failed")]
+    GivenBackBefore(String),
     /// A dispute that ended well is said to be lost after all.
     #[error("V1: the dispute {0} was won before it is said to be lost")]
     WonBefore(String),
@@ -283,6 +297,7 @@ pub fn settle(intent: &PaymentIntent, result: &PaymentResult, failures: FailureC
         PaymentStatus::Reversed => return reversal::reversed(intent, result),
         PaymentStatus::DisputeOpened => return reversal::disputed(intent, result),
         PaymentStatus::DisputeWon => return reversal::won(intent, result),
+        PaymentStatus::RefundFailed => return reversal::not_given_back(intent, result),
     };
     let kind = intent.paid_for.kind();
     let (to, effects) = match lifecycle::payment(kind, intent.state, event) {
@@ -359,6 +374,7 @@ fn fits(intent: &PaymentIntent, result: &PaymentResult) -> Result<(), Misfit> {
         PaymentStatus::Reversed
         | PaymentStatus::DisputeOpened
         | PaymentStatus::DisputeWon
+        | PaymentStatus::RefundFailed
         | PaymentStatus::Failed
         | PaymentStatus::ActionRequired
         | PaymentStatus::Pending

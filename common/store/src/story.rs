@@ -210,6 +210,12 @@ fn reversal(row: &Row) -> Result<Vec<StoryLine>, StoreError> {
             reversal_id: row.try_get("reversal_id")?,
         }),
         ReversalState::Reversed => Some(reversed(row)?),
+        ReversalState::Failed => Some(Fact::NotGivenBack {
+            reference: rows::name(row, "reference", "reversals")?,
+            reversal_id: row.try_get("reversal_id")?,
+            amount: price(row)?,
+            reason: row.try_get("reason")?,
+        }),
     };
     facts.extend(end.map(|end| (ended_at.unwrap_or(opened_at), end)));
     let service = optional_name(row, "service", "topups")?;
@@ -230,7 +236,7 @@ fn disputed(row: &Row, state: ReversalState) -> Result<Fact, StoreError> {
         amount: price(row)?,
         held: match state {
             ReversalState::Disputed => Some(rows::credits(row, "held_milli")?),
-            ReversalState::Won | ReversalState::Reversed => None,
+            ReversalState::Won | ReversalState::Reversed | ReversalState::Failed => None,
         },
         source: rows::name(row, "source", "reversals")?,
         reason: row.try_get("reason")?,

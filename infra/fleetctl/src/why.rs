@@ -140,6 +140,7 @@ impl Subject {
             Fact::Called { reference, .. }
             | Fact::Disputed { reference, .. }
             | Fact::DisputeWon { reference, .. }
+            | Fact::NotGivenBack { reference, .. }
             | Fact::Reversed { reference, .. } => of_payment(reference),
             Fact::Requested { .. }
             | Fact::Scheduled { .. }
@@ -231,6 +232,7 @@ impl Before {
             | Fact::Paid { .. }
             | Fact::Disputed { .. }
             | Fact::DisputeWon { .. }
+            | Fact::NotGivenBack { .. }
             | Fact::Reversed { .. }
             | Fact::Disabled { .. }
             | Fact::Notice { .. }

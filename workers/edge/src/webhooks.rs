@@ -213,7 +213,7 @@ impl Edge {
                 self.publish(&result).await
             }
             Webhook::Ignored { event } => {
-                ignored(&event);
+                tracing::debug!(event, "webhook ignored");
                 Outcome::Ignored
             }
             Webhook::Foreign => Outcome::Foreign,
@@ -246,15 +246,6 @@ impl Edge {
                 Outcome::BrokerAway
             }
         }
-    }
-}
-
-/// Refunds that went wrong are for a person at the gateway's own page; the rest is of no interest.
-fn ignored(event: &str) {
-    if matches!(event, "refund.failed" | "refund.needs-attention") {
-        tracing::warn!(event, "the gateway could not refund a payment: see its own page");
-    } else {
-        tracing::debug!(event, "webhook ignored");
     }
 }
 

@@ -174,6 +174,9 @@ impl Handler for NotificationsHandler {
             | Template::LowCredit
             | Template::PurchaseSucceeded
             | Template::PurchaseFailed
+            | Template::RegistrationEnabled
+            | Template::RegistrationNotEnabled
+            | Template::RegistrationFailed
             | Template::PaymentReversed
             | Template::CapReached
             | Template::CardExpiring

@@ -66,14 +66,14 @@ impl Handler for PaymentResultsHandler {
                 );
                 Ok(self.done(outbox))
             }
-            Settled::Registered { enabled, .. } => {
+            Settled::Registered { enabled, outbox, .. } => {
                 tracing::info!(
                     payment.reference = reference,
                     source,
                     enabled,
                     "a card's registration was paid"
                 );
-                Ok(Outcome::Done)
+                Ok(self.done(outbox))
             }
             Settled::Failed { disabled, outbox } => {
                 tracing::warn!(payment.reference = reference, source, disabled, "payment failed");
@@ -102,6 +102,14 @@ impl Handler for PaymentResultsHandler {
                     payment.reference = reference,
                     source,
                     "payment disputed, its credits held"
+                );
+                Ok(self.done(outbox))
+            }
+            Settled::NotGivenBack { outbox } => {
+                tracing::error!(
+                    payment.reference = reference,
+                    source,
+                    "a refund was not made: a person has to see to it"
                 );
                 Ok(self.done(outbox))
             }
@@ -139,6 +147,7 @@ fn count(settled: &Settled) {
         Settled::Failed { .. }
         | Settled::StillOpen(_)
         | Settled::Held { .. }
+        | Settled::NotGivenBack { .. }
         | Settled::Released
         | Settled::Already(_)
         | Settled::Later(_)
@@ -162,6 +171,7 @@ fn label(settled: &Settled) -> &'static str {
         Settled::StillOpen(_) => "unknown",
         Settled::Reversed { .. } => "reversed",
         Settled::Held { .. } => "held",
+        Settled::NotGivenBack { .. } => "not-given-back",
         Settled::Released => "released",
         Settled::Already(_) => "repeat",
         Settled::Later(_) => "too-early",

@@ -82,7 +82,7 @@ fn of(answer: Answer) -> Option<String> {
     assert!(
         !matches!(
             answer.status,
-            PaymentStatus::DisputeOpened | PaymentStatus::DisputeWon
+            PaymentStatus::DisputeOpened | PaymentStatus::DisputeWon | PaymentStatus::RefundFailed
         ),
         "{answer:?}"
     );

@@ -215,7 +215,10 @@ fn may_be(status: PaymentStatus, http: u16, said: &Stated, may_refuse: bool) -> 
             said.ours && ["pending", "processing", "ongoing", "queued"].contains(&said.word.as_str())
         }
         PaymentStatus::Reversed => by_word("reversed"),
-        PaymentStatus::Unknown | PaymentStatus::DisputeOpened | PaymentStatus::DisputeWon => false,
+        PaymentStatus::Unknown
+        | PaymentStatus::DisputeOpened
+        | PaymentStatus::DisputeWon
+        | PaymentStatus::RefundFailed => false,
     }
 }
 
@@ -281,6 +284,7 @@ proptest! {
                 PaymentStatus::Success => event == "charge.success" && stated(&body).word == "success",
                 PaymentStatus::Reversed => ["refund.processed", "charge.dispute.resolve"].contains(&event.as_str()),
                 PaymentStatus::DisputeOpened => event == "charge.dispute.create",
+                PaymentStatus::RefundFailed => ["refund.failed", "refund.needs-attention"].contains(&event.as_str()),
                 PaymentStatus::DisputeWon => event == "charge.dispute.resolve",
                 PaymentStatus::Failed
                 | PaymentStatus::Pending

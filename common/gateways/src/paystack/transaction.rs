@@ -85,7 +85,8 @@ pub(super) fn read(
         | PaymentStatus::Unknown
         | PaymentStatus::Reversed
         | PaymentStatus::DisputeOpened
-        | PaymentStatus::DisputeWon => (own_words.or_else(|| words.map(str::to_owned)).or(word), None),
+        | PaymentStatus::DisputeWon
+        | PaymentStatus::RefundFailed => (own_words.or_else(|| words.map(str::to_owned)).or(word), None),
     };
     Some(Ok(Answer {
         status,

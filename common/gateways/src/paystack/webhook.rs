@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `charge.success` | success |
 //! | `refund.processed` | reversed, by `refund-<id>`; where it follows from a dispute, by `dispute-<id>` |
+//! | `refund.failed`, `refund.needs-attention` | refund failed, `refund-<id>` |
 //! | `charge.dispute.create` | dispute opened, `dispute-<id>` |
 //! | `charge.dispute.resolve`: declined | dispute won |
 //! | `charge.dispute.resolve`: accepted, by the merchant or because nobody answered in time | reversed, by `dispute-<id>` |
@@ -37,6 +38,8 @@ enum Event {
 #[derive(Clone, Copy)]
 enum Reversal {
     Refunded,
+    RefundFailed,
+    RefundNeedsAttention,
     DisputeOpened,
     DisputeWon,
     DisputeLost,
@@ -105,6 +108,8 @@ fn event(name: &str, data: &Value) -> Option<Event> {
     let reversal = match name {
         "charge.success" => return Some(Event::Success),
         "refund.processed" => Reversal::Refunded,
+        "refund.failed" => Reversal::RefundFailed,
+        "refund.needs-attention" => Reversal::RefundNeedsAttention,
         "charge.dispute.create" => Reversal::DisputeOpened,
         "charge.dispute.resolve" => match text(data, "resolution")?.as_str() {
             "declined" => Reversal::DisputeWon,
@@ -146,6 +151,20 @@ fn reversed(reversal: Reversal, data: &Value, blank: PaymentResult) -> Result<Pa
                 (PaymentStatus::Reversed, "refund", id, "amount", "refunded")
             }
         },
+        Reversal::RefundFailed => (
+            PaymentStatus::RefundFailed,
+            "refund",
+            id.or_else(|| name(data, "refund_reference")),
+            "amount",
+            "the refund failed",
+        ),
+        Reversal::RefundNeedsAttention => (
+            PaymentStatus::RefundFailed,
+            "refund",
+            id.or_else(|| name(data, "refund_reference")),
+            "amount",
+            "the refund needs attention",
+        ),
         Reversal::DisputeOpened => (
             PaymentStatus::DisputeOpened,
             "dispute",

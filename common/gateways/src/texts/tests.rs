@@ -95,6 +95,21 @@ fn longest() -> Vec<(Template, Json)> {
                    "reason": "Your bank has declined this transaction, please contact them", "card_last4": "4081"}),
         ),
         (
+            Template::RegistrationEnabled,
+            json!({"service": "whatsapp", "threshold": "999999.999", "quantity": "1000000", "amount": "ZAR 1.00",
+                   "card_last4": "4081", "given_back": "yes"}),
+        ),
+        (
+            Template::RegistrationNotEnabled,
+            json!({"service": "whatsapp", "threshold": "999999.999", "quantity": "1000000", "amount": "ZAR 1.00",
+                   "reason": "E4: current credits (99.5) must exceed the threshold (100)", "given_back": "yes"}),
+        ),
+        (
+            Template::RegistrationFailed,
+            json!({"service": "whatsapp", "threshold": "999999.999", "quantity": "1000000", "amount": "ZAR 1.00",
+                   "reason": "Your bank has declined this transaction, please contact them", "card_last4": "4081"}),
+        ),
+        (
             Template::PaymentReversed,
             json!({"service": "whatsapp", "credits": "1000000", "amount": "ZAR 9999999.99", "balance": "-1123456.999"}),
         ),

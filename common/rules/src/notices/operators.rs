@@ -64,6 +64,20 @@ pub fn refund_stuck(alarmed: &Alarmed<'_>, amount: Money, last_word: &str) -> No
     )
 }
 
+/// A refund of `amount` that was asked for was not made; `reason` is the gateway's.
+#[must_use]
+pub fn refund_failed(alarmed: &Alarmed<'_>, reversal_id: &str, amount: Money, reason: &str) -> NoticeDraft {
+    operator_alert(
+        alarmed,
+        format!("alert:refund-failed:{}:{reversal_id}", alarmed.reference),
+        "A refund was not made",
+        &format!(
+            "The payment gateway was to give back {amount} and says of it ({reversal_id}): {reason}. The money has not gone \
+             back, and nothing was taken for it here. See to it at the payment gateway."
+        ),
+    )
+}
+
 /// Any other alert to the operators. `cause` is a stable key that begins with `alert:`.
 #[must_use]
 pub fn operator_alert(alarmed: &Alarmed<'_>, cause: String, subject: &str, detail: &str) -> NoticeDraft {

@@ -19,7 +19,35 @@ pub(super) fn reversed(intent: &PaymentIntent, result: &PaymentResult) -> Settle
         (Some(id), Some(row)) if row.state == ReversalState::Won => {
             Settlement::Park(Misfit::WonBefore(id.clone()))
         }
+        // It failed, and was made in the end.
+        (Some(id), Some(row)) if row.state == ReversalState::Failed => {
+            one_of_several(intent, result, id, None)
+        }
         (Some(id), row) => one_of_several(intent, result, id, row),
+    }
+}
+
+/// A refund that was asked for was not made. Each is told once.
+pub(super) fn not_given_back(intent: &PaymentIntent, result: &PaymentResult) -> Settlement {
+    let Some(reversal_id) = result.reversal_id.clone() else {
+        return Settlement::Park(Misfit::Nameless(result.status));
+    };
+    match intent.reversal.map(|row| row.state) {
+        Some(ReversalState::Reversed) => Settlement::Park(Misfit::GivenBackBefore(reversal_id)),
+        Some(ReversalState::Failed | ReversalState::Disputed | ReversalState::Won) => {
+            Settlement::Nothing(Already::Recorded)
+        }
+        None => {
+            let asked_minor = intent.amount.amount_minor.max(1);
+            Settlement::NotGivenBack {
+                amount_minor: result.amount_minor.unwrap_or(asked_minor).clamp(1, asked_minor),
+                reversal_id,
+                reason: match &result.reason {
+                    Some(_) => super::reason(result),
+                    None => "it gave no reason".to_owned(),
+                },
+            }
+        }
     }
 }
 
@@ -53,7 +81,9 @@ pub(super) fn won(intent: &PaymentIntent, result: &PaymentResult) -> Settlement 
     };
     match intent.reversal {
         Some(row) => match row.state {
-            ReversalState::Won | ReversalState::Reversed => Settlement::Nothing(Already::Recorded),
+            ReversalState::Won | ReversalState::Reversed | ReversalState::Failed => {
+                Settlement::Nothing(Already::Recorded)
+            }
             ReversalState::Disputed => release(row, reversal_id),
         },
         None if intent.state == PaymentState::Reversed => Settlement::Nothing(Already::Reversed),

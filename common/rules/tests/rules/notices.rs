@@ -7,10 +7,12 @@ use topup_rules::caps::cap_periods;
 use topup_rules::ids::Reference;
 use topup_rules::message::{Channel, DeclineClass, Template};
 use topup_rules::notices::{
-    Alarmed, Bought, ExpiringCard, NoticeDraft, Routing, TakenBack, cap_reached, card_expiring,
+    Alarmed, Bought, ExpiringCard, NoticeDraft, Registering, Routing, TakenBack, cap_reached, card_expiring,
     dispute_opened, failed_on_waking, low_credit, payment_parked, payment_reversed, purchase_failed,
-    purchase_succeeded, route, sign_in_link, topup_failed, topup_succeeded, transfer_failed,
+    purchase_succeeded, registration_ended, route, sign_in_link, topup_failed, topup_succeeded,
+    transfer_failed,
 };
+use topup_rules::registration::RegistrationOutcome;
 use topup_rules::wake::{SkipReason, WakeFailure};
 
 fn params(draft: &NoticeDraft) -> Value {
@@ -316,6 +318,45 @@ fn n3_a_purchase_is_mailed_and_texted_only_where_there_is_no_address() {
         check(false, true, mailed, Routing::Send);
         check(true, false, Routing::Send, no_email);
         check(false, false, no_mobile, no_email);
+    }
+}
+
+#[test]
+fn e3_a_registrations_end_is_told_once_for_each_way_it_ends_and_by_e_mail() {
+    let registering = Registering {
+        id: PURCHASE,
+        wallet: key(1001),
+        threshold: whole(100),
+        quantity: whole(500),
+        charge: zar(100),
+        is_given_back: true,
+        card_last4: Some("4081"),
+    };
+    let told = |outcome, reason| registration_ended(&registering, outcome, reason, None);
+    let enabled = told(RegistrationOutcome::Enabled, None);
+    assert_eq!(enabled.template, Template::RegistrationEnabled);
+    assert_eq!(enabled.cause, format!("registration:{PURCHASE}:enabled"));
+    assert_eq!(
+        params(&enabled),
+        json!({"service": "sms", "threshold": "100", "quantity": "500", "amount": "ZAR 1.00", "card_last4": "4081",
+               "given_back": "yes"})
+    );
+    let refused = told(RegistrationOutcome::NotEnabled, Some("E4: no"));
+    assert_eq!(refused.template, Template::RegistrationNotEnabled);
+    assert_eq!(
+        (&refused.params["reason"], &refused.params["given_back"]),
+        (&json!("E4: no"), &json!("yes"))
+    );
+    let failed = told(RegistrationOutcome::Failed, Some("Declined"));
+    assert_eq!(failed.template, Template::RegistrationFailed);
+    assert_eq!(failed.params.get("given_back"), None);
+    for draft in [&enabled, &refused, &failed] {
+        let [(_, sms), (_, email)] = route(draft.template, true, true);
+        assert_eq!(
+            (sms, email),
+            (Routing::Skip("registrations are told by e-mail"), Routing::Send)
+        );
+        assert_eq!(route(draft.template, true, false)[0].1, Routing::Send);
     }
 }
 

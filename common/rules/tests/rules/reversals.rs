@@ -319,3 +319,34 @@ fn v1_a_dispute_has_a_name() {
         assert_eq!(settlement, Settlement::Park(Misfit::Nameless(status)));
     }
 }
+
+#[test]
+fn v1_a_refund_that_is_not_made_takes_nothing_and_is_told_once() {
+    let says_so = PaymentResult {
+        reason: Some("the refund failed".to_owned()),
+        ..says(PaymentStatus::RefundFailed, Some("refund-7"), Some(100))
+    };
+    let told = Settlement::NotGivenBack {
+        amount_minor: 100,
+        reversal_id: "refund-7".to_owned(),
+        reason: "the refund failed".to_owned(),
+    };
+    assert_eq!(settled(&captured(), &says_so), told);
+    let failed = recorded(ReversalState::Failed, 100, "0");
+    assert_eq!(settled(&failed, &says_so), Settlement::Nothing(Already::Recorded));
+    // Made in the end, it takes its credits like any other.
+    let made = settled(
+        &failed,
+        &says(PaymentStatus::Reversed, Some("refund-7"), Some(100)),
+    );
+    assert!(matches!(made, Settlement::TakeBack(_)), "{made:?}");
+    assert_eq!(
+        settled(&recorded(ReversalState::Reversed, 100, "0"), &says_so),
+        Settlement::Park(Misfit::GivenBackBefore("refund-7".to_owned()))
+    );
+    let nameless = says(PaymentStatus::RefundFailed, None, Some(100));
+    assert_eq!(
+        settled(&captured(), &nameless),
+        Settlement::Park(Misfit::Nameless(PaymentStatus::RefundFailed))
+    );
+}

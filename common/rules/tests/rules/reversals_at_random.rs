@@ -82,7 +82,8 @@ impl Books {
             | Settlement::StillOpen { .. }
             | Settlement::CameAndWent { .. }
             | Settlement::Later(_)
-            | Settlement::Register { .. } => panic!("a captured payment is not {settlement:?}"),
+            | Settlement::Register { .. }
+            | Settlement::NotGivenBack { .. } => panic!("a captured payment is not {settlement:?}"),
         }
         settlement
     }

@@ -211,7 +211,7 @@ list! {
 
     /// Results of payments, by what was settled
     counter PAYMENTS_SETTLED: "topup_payments_settled_total"
-        [Label::these("outcome", &["credited", "registered", "failed", "pending", "unknown", "reversed", "held", "released", "repeat",
+        [Label::these("outcome", &["credited", "registered", "failed", "pending", "unknown", "reversed", "held", "not-given-back", "released", "repeat",
             "too-early", "misfit", "missing"])] of PAYMENT_RESULTS;
     /// Money that was captured and credited, in the currency's minor unit
     counter CAPTURED_MINOR: "topup_captured_minor_total" [CURRENCY] of PAYMENT_RESULTS;

@@ -63,7 +63,11 @@ impl Store {
             tx.query_opt(
                 "SELECT r.registration_id, r.service, r.threshold_milli, r.quantity_milli, r.terms_version, r.agreed_at,
                         r.amount_minor, r.currency, r.outcome, r.reason, r.ended_at, p.reference, p.state, p.checkout_url,
-                        c.last4, c.brand, r.refund_id IS NOT NULL OR p.reversed_minor > 0 AS is_refunded,
+                        c.last4, c.brand, p.reversed_minor > 0
+                        OR r.refund_id IS NOT NULL
+                           AND NOT EXISTS (SELECT FROM reversals v
+                                            WHERE v.account_id = p.account_id AND v.reference = p.reference
+                                              AND v.state = 'failed') AS is_refunded,
                         r.refund_due_at IS NOT NULL AS is_refund_due
                    FROM card_registrations r
                    JOIN payments p USING (account_id, registration_id)

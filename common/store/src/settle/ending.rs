@@ -67,11 +67,12 @@ pub(super) async fn end(change: &Change<'_>, ending: &Ending) -> Result<Vec<Outb
         Bought::Registration(registration) => {
             row.await?;
             match ending {
-                Ending::Failed { reason, .. } => registration::fail(change, registration, reason).await?,
+                Ending::Failed { reason, decline, .. } => {
+                    registration::fail(change, registration, reason, *decline).await
+                }
                 // It buys nothing.
-                Ending::Credited { .. } => {}
+                Ending::Credited { .. } => Ok(Vec::new()),
             }
-            Ok(Vec::new())
         }
     }
 }

@@ -56,6 +56,8 @@ pub enum Settled {
         enabled: bool,
         /// What was captured.
         amount: Money,
+        /// To be published now.
+        outbox: Vec<OutboxMessage>,
     },
     /// A definite failure.
     Failed {
@@ -82,6 +84,11 @@ pub enum Settled {
     },
     /// V1: the dispute was won, and the credits are free again.
     Released,
+    /// V1: a refund was not made; nothing changed, and the operators are told.
+    NotGivenBack {
+        /// To be published now.
+        outbox: Vec<OutboxMessage>,
+    },
     /// A repeat.
     Already(Already),
     /// It can't be decided before something else has come; why.
@@ -143,14 +150,15 @@ async fn settle_in(
             })
         }
         Settlement::Register { enable } => {
-            let enabled = match &snapshot.bought {
+            let (enabled, outbox) = match &snapshot.bought {
                 Bought::Registration(it) => registration::succeed(&change, it, enable).await?,
                 // What the rules register is a registration.
-                Bought::Topup(_) | Bought::Purchase(_) => false,
+                Bought::Topup(_) | Bought::Purchase(_) => (false, Vec::new()),
             };
             Ok(Settled::Registered {
                 enabled,
                 amount: snapshot.intent.amount,
+                outbox,
             })
         }
         Settlement::Fail {
@@ -187,10 +195,7 @@ async fn settle_in(
         Settlement::CameAndWent { quantity, take } => {
             let came = Ending::Credited { quantity, late: true };
             let mut outbox = match &snapshot.bought {
-                Bought::Registration(it) => {
-                    registration::came_and_went(&change, it).await?;
-                    Vec::new()
-                }
+                Bought::Registration(it) => registration::came_and_went(&change, it).await?,
                 Bought::Topup(_) | Bought::Purchase(_) => ending::end(&change, &came).await?,
             };
             outbox.extend(reversal::take_back(&change, &take).await?);
@@ -215,6 +220,14 @@ async fn settle_in(
         } => {
             reversal::release(&change, &reversal_id, amount_minor, credits).await?;
             Ok(Settled::Released)
+        }
+        Settlement::NotGivenBack {
+            amount_minor,
+            reversal_id,
+            reason,
+        } => {
+            let outbox = reversal::not_given_back(&change, &reversal_id, amount_minor, &reason).await?;
+            Ok(Settled::NotGivenBack { outbox })
         }
         Settlement::Nothing(already) => Ok(Settled::Already(already)),
         Settlement::Later(reason) => Ok(Settled::Later(reason)),

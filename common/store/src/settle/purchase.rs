@@ -32,7 +32,7 @@ pub(super) async fn end(change: &Change<'_>, purchase: &Purchase, ending: &Endin
 }
 
 /// The last digits of the card that was paid with on the gateway's page.
-fn seen_last4(result: &PaymentResult) -> Option<&str> {
+pub(super) fn seen_last4(result: &PaymentResult) -> Option<&str> {
     result
         .card
         .as_ref()?

@@ -2,11 +2,15 @@
 
 use super::Change;
 use super::ending::settle_row;
+use super::purchase::seen_last4;
 use super::snapshot::Registration;
-use crate::{StoreError, cards, settings, topups};
+use crate::outbox::OutboxMessage;
+use crate::{StoreError, cards, notices, settings, topups};
 use topup_rules::account::{AutoTopup, AutoTopupSettings};
 use topup_rules::cards::{SeenCard, keepable};
 use topup_rules::ids::WalletKey;
+use topup_rules::message::DeclineClass;
+use topup_rules::notices::{Registering, registration_ended};
 use topup_rules::registration::{
     ENDED_BEFORE, GIVEN_BACK_BEFORE, Registered, RegistrationOutcome, registered,
 };
@@ -17,18 +21,21 @@ use uuid::Uuid;
 struct End<'a> {
     outcome: RegistrationOutcome,
     reason: Option<&'a str>,
+    decline: Option<DeclineClass>,
     card: Option<Uuid>,
     /// The charge is to be given back.
     refund: bool,
+    /// It was, or is to be.
+    is_given_back: bool,
 }
 
 /// The charge was captured: the card is registered, if `enable` and the rules say so, and the charge is to be given back.
-/// Whether auto top-up is enabled.
+/// Whether auto top-up is enabled, and what is to be published now.
 pub(super) async fn succeed(
     change: &Change<'_>,
     registration: &Registration,
     enable: bool,
-) -> Result<bool, StoreError> {
+) -> Result<(bool, Vec<OutboxMessage>), StoreError> {
     let Change {
         tx, result, policy, ..
     } = change;
@@ -48,58 +55,68 @@ pub(super) async fn succeed(
             let end = End {
                 outcome: RegistrationOutcome::Enabled,
                 reason: None,
+                decline: None,
                 card: Some(card),
                 refund,
+                is_given_back: refund,
             };
-            write(change, registration, &end).await?;
-            Ok(true)
+            Ok((true, write(change, registration, &end).await?))
         }
         Registered::NotEnabled { reason } => {
             cards::give_up(tx, key.account, &result.gateway, result.card.as_ref()).await?;
             let end = End {
                 outcome: RegistrationOutcome::NotEnabled,
                 reason: Some(&reason),
+                decline: None,
                 card: None,
                 refund,
+                is_given_back: refund,
             };
-            write(change, registration, &end).await?;
-            Ok(false)
+            Ok((false, write(change, registration, &end).await?))
         }
     }
 }
 
-/// It was not paid.
+/// It was not paid. Returns what is to be published now.
 pub(super) async fn fail(
     change: &Change<'_>,
     registration: &Registration,
     reason: &str,
-) -> Result<(), StoreError> {
+    decline: DeclineClass,
+) -> Result<Vec<OutboxMessage>, StoreError> {
     let end = End {
         outcome: RegistrationOutcome::Failed,
         reason: Some(reason),
+        decline: Some(decline),
         card: None,
         refund: false,
+        is_given_back: false,
     };
     write(change, registration, &end).await
 }
 
-/// It was paid and given back before anybody here knew.
+/// It was paid and given back before anybody here knew. Returns what is to be published now.
 pub(super) async fn came_and_went(
     change: &Change<'_>,
     registration: &Registration,
-) -> Result<(), StoreError> {
+) -> Result<Vec<OutboxMessage>, StoreError> {
     settle_row(change, PaymentState::Succeeded, None).await?;
     let end = End {
         outcome: RegistrationOutcome::NotEnabled,
         reason: Some(GIVEN_BACK_BEFORE),
+        decline: None,
         card: None,
         refund: false,
+        is_given_back: true,
     };
     write(change, registration, &end).await
 }
 
-/// The charge was given back, by whomever: it is not to be given back again.
-pub(super) async fn given_back(change: &Change<'_>, registration: &Registration) -> Result<(), StoreError> {
+/// The charge was given back, by whomever, or a person has to see to it: nothing more is asked for.
+pub(super) async fn ask_no_refund(
+    change: &Change<'_>,
+    registration: &Registration,
+) -> Result<(), StoreError> {
     change
         .tx
         .execute(
@@ -150,7 +167,12 @@ async fn enable_with(
     Ok(id)
 }
 
-async fn write(change: &Change<'_>, registration: &Registration, end: &End<'_>) -> Result<(), StoreError> {
+/// How it ended, and that the account holder is told.
+async fn write(
+    change: &Change<'_>,
+    registration: &Registration,
+    end: &End<'_>,
+) -> Result<Vec<OutboxMessage>, StoreError> {
     let now = change.snapshot.now;
     change
         .tx
@@ -169,5 +191,15 @@ async fn write(change: &Change<'_>, registration: &Registration, end: &End<'_>) 
             ],
         )
         .await?;
-    Ok(())
+    let registering = Registering {
+        id: registration.id,
+        wallet: registration.wallet,
+        threshold: registration.threshold,
+        quantity: registration.quantity,
+        charge: change.snapshot.intent.amount,
+        is_given_back: end.is_given_back,
+        card_last4: seen_last4(change.result),
+    };
+    let told = registration_ended(&registering, end.outcome, end.reason, end.decline);
+    notices::request(change.tx, &[told], change.snapshot.traceparent.as_deref()).await
 }

@@ -39,7 +39,7 @@ pub(super) async fn take_back(
     write(change, &taken.reversal_id, &row).await?;
     count_on_payment(change, taken).await?;
     match &snapshot.bought {
-        Bought::Registration(it) => registration::given_back(change, it).await?,
+        Bought::Registration(it) => registration::ask_no_refund(change, it).await?,
         Bought::Topup(_) | Bought::Purchase(_) => {}
     }
     if !taken.disable_cards {
@@ -174,16 +174,8 @@ pub(super) async fn hold(
         taken_back: Credits::ZERO,
     };
     write(change, reversal_id, &row).await?;
-    let alarmed = texts::Alarmed {
-        account: snapshot.wallet.key.account,
-        reference: &snapshot.intent.reference,
-        topup: match &snapshot.bought {
-            Bought::Topup(topup) => Some(topup.id),
-            Bought::Purchase(_) | Bought::Registration(_) => None,
-        },
-    };
     let amount = Money::new(amount_minor, snapshot.intent.amount.currency);
-    let alert = texts::dispute_opened(&alarmed, reversal_id, amount, credits);
+    let alert = texts::dispute_opened(&alarmed(change), reversal_id, amount, credits);
     notices::request(tx, &[alert], snapshot.traceparent.as_deref()).await
 }
 
@@ -202,6 +194,42 @@ pub(super) async fn release(
         taken_back: Credits::ZERO,
     };
     write(change, reversal_id, &row).await
+}
+
+/// A refund was not made: nothing went back, and a person has to see to it.
+pub(super) async fn not_given_back(
+    change: &Change<'_>,
+    reversal_id: &str,
+    amount_minor: i64,
+    reason: &str,
+) -> Result<Vec<OutboxMessage>, StoreError> {
+    let Change { tx, snapshot, .. } = change;
+    let row = Row {
+        state: ReversalState::Failed,
+        amount_minor,
+        held: Credits::ZERO,
+        taken_back: Credits::ZERO,
+    };
+    write(change, reversal_id, &row).await?;
+    match &snapshot.bought {
+        Bought::Registration(it) => registration::ask_no_refund(change, it).await?,
+        Bought::Topup(_) | Bought::Purchase(_) => {}
+    }
+    let amount = Money::new(amount_minor, snapshot.intent.amount.currency);
+    let alert = texts::refund_failed(&alarmed(change), reversal_id, amount, reason);
+    notices::request(tx, &[alert], snapshot.traceparent.as_deref()).await
+}
+
+fn alarmed<'a>(change: &Change<'a>) -> texts::Alarmed<'a> {
+    let snapshot = change.snapshot;
+    texts::Alarmed {
+        account: snapshot.wallet.key.account,
+        reference: &snapshot.intent.reference,
+        topup: match &snapshot.bought {
+            Bought::Topup(topup) => Some(topup.id),
+            Bought::Purchase(_) | Bought::Registration(_) => None,
+        },
+    }
 }
 
 /// The locked wallet's credits in open holds and disputes.
@@ -231,7 +259,7 @@ async fn write(change: &Change<'_>, reversal_id: &str, row: &Row) -> Result<(), 
     } = change;
     let ended_at = match row.state {
         ReversalState::Disputed => None,
-        ReversalState::Won | ReversalState::Reversed => Some(snapshot.now),
+        ReversalState::Won | ReversalState::Reversed | ReversalState::Failed => Some(snapshot.now),
     };
     tx.execute(
         "INSERT INTO reversals AS r (account_id, reference, reversal_id, state, amount_minor, held_milli,
@@ -240,7 +268,9 @@ async fn write(change: &Change<'_>, reversal_id: &str, row: &Row) -> Result<(), 
              ON CONFLICT ON CONSTRAINT reversals_pk DO UPDATE
             SET state = excluded.state, amount_minor = excluded.amount_minor, held_milli = excluded.held_milli,
                 taken_back_milli = excluded.taken_back_milli, source = excluded.source, reason = excluded.reason,
-                ended_at = excluded.ended_at",
+                ended_at = excluded.ended_at,
+                -- made in the end: of its failure the alert tells
+                opened_at = CASE WHEN r.state = 'failed' THEN excluded.opened_at ELSE r.opened_at END",
         &[
             &snapshot.wallet.key.account.get(),
             &result.reference.as_str(),

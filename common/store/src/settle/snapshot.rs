@@ -124,7 +124,8 @@ const fn reaches_account(status: PaymentStatus) -> bool {
         | PaymentStatus::Unknown
         | PaymentStatus::ActionRequired
         | PaymentStatus::DisputeOpened
-        | PaymentStatus::DisputeWon => false,
+        | PaymentStatus::DisputeWon
+        | PaymentStatus::RefundFailed => false,
     }
 }
 

@@ -178,6 +178,18 @@ pub enum Fact {
         /// Which dispute.
         reversal_id: String,
     },
+    /// V1: a refund was asked for, and not made.
+    NotGivenBack {
+        /// Of which payment.
+        reference: Reference,
+        /// Which refund.
+        reversal_id: String,
+        /// How much of the money.
+        #[serde(serialize_with = "one_money")]
+        amount: Money,
+        /// In whose words.
+        reason: Option<String>,
+    },
     /// V1: money was given back, and its credits were taken back.
     Reversed {
         /// Of which payment.

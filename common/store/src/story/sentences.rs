@@ -132,6 +132,15 @@ impl fmt::Display for Fact {
                     "the dispute about {reference} was won, its credits are available again"
                 )
             }
+            Self::NotGivenBack {
+                reference,
+                amount,
+                reason,
+                ..
+            } => {
+                write!(f, "{amount} of {reference} were to be given back, and were not")?;
+                optional(f, ": ", reason.as_ref())
+            }
             Self::Reversed {
                 reference,
                 amount,

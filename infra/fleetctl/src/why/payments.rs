@@ -230,6 +230,13 @@ pub(super) fn reversal(fact: &Fact) -> String {
         Fact::DisputeWon { .. } => {
             "The dispute was decided for us; what was held for it is available again.".to_owned()
         }
+        Fact::NotGivenBack { amount, reason, .. } => format!(
+            "{amount} were to be given back to the customer, and were not{}. A person has to see to it at the payment gateway.",
+            reason
+                .as_deref()
+                .map(|reason| format!(": \"{reason}\""))
+                .unwrap_or_default()
+        ),
         Fact::Reversed {
             amount,
             taken_back,

@@ -72,7 +72,10 @@ pub(super) fn sentence(fact: &Fact, numbered: &Numbered, before: Before) -> Stri
         Fact::Bought { .. } => payments::bought(fact),
         Fact::Paid { .. } => payments::paid(fact),
         Fact::Registering { .. } | Fact::Registered { .. } => payments::registration(fact),
-        Fact::Disputed { .. } | Fact::DisputeWon { .. } | Fact::Reversed { .. } => payments::reversal(fact),
+        Fact::Disputed { .. }
+        | Fact::DisputeWon { .. }
+        | Fact::NotGivenBack { .. }
+        | Fact::Reversed { .. } => payments::reversal(fact),
         Fact::Stands { .. } => stands(fact, numbered),
     }
 }

@@ -222,6 +222,7 @@ impl Driver<'_> {
             }
             // No card is registered in these histories.
             Settled::Registered { .. } => "registered",
+            Settled::NotGivenBack { .. } => "not given back",
             Settled::StillOpen(_) => "still open",
             Settled::Reversed { whole, outbox, .. } => {
                 done.messages = outbox;

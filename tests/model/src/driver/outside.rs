@@ -44,7 +44,8 @@ impl Driver<'_> {
             | PaymentStatus::Unknown
             | PaymentStatus::ActionRequired
             | PaymentStatus::DisputeOpened
-            | PaymentStatus::DisputeWon => {}
+            | PaymentStatus::DisputeWon
+            | PaymentStatus::RefundFailed => {}
         }
         let result = self.result(&plain, status, ResultSource::Reconcile)?;
         self.put_in_bag(&result)?;

@@ -103,7 +103,11 @@ impl Model {
         } = self.accounts.get(&account).cloned().unwrap_or_default();
         let (sms, email) = match template {
             Template::OperatorAlert | Template::SignInLink => (false, true),
-            Template::PurchaseSucceeded | Template::PurchaseFailed => (has_mobile && !has_email, has_email),
+            Template::PurchaseSucceeded
+            | Template::PurchaseFailed
+            | Template::RegistrationEnabled
+            | Template::RegistrationNotEnabled
+            | Template::RegistrationFailed => (has_mobile && !has_email, has_email),
             Template::TopupSucceeded
             | Template::TopupFailed
             | Template::LowCredit

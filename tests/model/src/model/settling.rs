@@ -68,6 +68,8 @@ impl Model {
             PaymentStatus::Reversed => self.reverse(told, &payment),
             PaymentStatus::DisputeOpened => self.dispute(told, &payment),
             PaymentStatus::DisputeWon => self.dispute_won(told, &payment),
+            // No gateway of these histories says so.
+            PaymentStatus::RefundFailed => "already",
         }
     }
 
@@ -211,7 +213,7 @@ impl Model {
         match row.as_ref().map(|row| row.state) {
             Some(ReversalState::Reversed) => return "already",
             Some(ReversalState::Won) => return "misfit",
-            Some(ReversalState::Disputed) | None => {}
+            Some(ReversalState::Disputed | ReversalState::Failed) | None => {}
         }
         let disputed = row.filter(|row| row.state == ReversalState::Disputed);
         match payment.state {
@@ -332,9 +334,8 @@ impl Model {
             .cloned();
         match (row.as_ref().map(|row| row.state), payment.state) {
             (Some(ReversalState::Disputed), _) => self.free(told, row),
-            (Some(ReversalState::Won | ReversalState::Reversed), _) | (None, PaymentState::Reversed) => {
-                "already"
-            }
+            (Some(ReversalState::Won | ReversalState::Reversed | ReversalState::Failed), _)
+            | (None, PaymentState::Reversed) => "already",
             (None, PaymentState::Succeeded) => {
                 let amount = told
                     .amount
@@ -389,6 +390,7 @@ fn fits(payment: &Payment, told: &Told) -> bool {
             PaymentStatus::Failed
             | PaymentStatus::Pending
             | PaymentStatus::Unknown
+            | PaymentStatus::RefundFailed
             | PaymentStatus::ActionRequired => true,
         }
 }

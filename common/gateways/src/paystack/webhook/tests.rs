@@ -155,13 +155,30 @@ fn v1_a_dispute_is_opened_won_or_lost() {
 }
 
 #[test]
+fn v1_a_refund_that_is_not_made_says_so_under_its_own_name() {
+    for (event, reason) in [
+        ("refund.failed", "the refund failed"),
+        ("refund.needs-attention", "the refund needs attention"),
+    ] {
+        let read = result(event, &refund(&json!({"amount": 5700})));
+        assert_eq!(read.status, PaymentStatus::RefundFailed);
+        assert_eq!(read.reversal_id.as_deref(), Some("refund-3018284"));
+        assert_eq!(
+            (read.amount_minor, read.reason.as_deref()),
+            (Some(5700), Some(reason))
+        );
+        // Also where it follows from a dispute, whose credits stay held.
+        let of_dispute = result(event, &refund(&json!({"dispute": 358_949})));
+        assert_eq!(of_dispute.reversal_id.as_deref(), Some("refund-3018284"));
+    }
+}
+
+#[test]
 fn anything_else_is_a_hint_at_most() {
     for (event, data) in [
         ("charge.failed", transaction(&json!({"status": "failed"}))),
         ("refund.pending", refund(&json!({}))),
         ("refund.processing", refund(&json!({}))),
-        ("refund.failed", refund(&json!({}))),
-        ("refund.needs-attention", refund(&json!({}))),
         ("charge.dispute.remind", dispute(&json!(null))),
         ("charge.dispute.resolve", dispute(&json!(null))),
         ("charge.dispute.resolve", dispute(&json!("levitated"))),

@@ -9,6 +9,7 @@ use topup_rules::ids::{AccountId, Reference, Service, WalletKey};
 use topup_rules::message::DeclineClass;
 use topup_rules::money::Money;
 use topup_rules::notices::{self, Alarmed, Bought, ExpiringCard, NoticeDraft, TakenBack};
+use topup_rules::registration::RegistrationOutcome;
 use topup_rules::topup::{Topup, TopupState};
 use topup_rules::wake::{SkipReason, WakeFailure};
 use uuid::Uuid;
@@ -88,6 +89,22 @@ fn of_purchases_and_payments() -> Vec<NoticeDraft> {
         drafts.extend(
             declines().map(|decline| notices::purchase_failed(&bought, "Insufficient Funds", decline)),
         );
+        for is_given_back in [true, false] {
+            let registering = notices::Registering {
+                id: uuid(),
+                wallet,
+                threshold: Credits::from_milli(100_500),
+                quantity: Credits::from_milli(500_000),
+                charge: rand(100),
+                is_given_back,
+                card_last4: last4,
+            };
+            for outcome in RegistrationOutcome::ALL {
+                drafts.extend(declines().map(|decline| {
+                    notices::registration_ended(&registering, *outcome, Some("E4: too few credits"), decline)
+                }));
+            }
+        }
         drafts.push(notices::card_expiring(&ExpiringCard {
             account: wallet.account,
             id: uuid(),
