@@ -10,6 +10,7 @@ pub struct Account {
     currency: &'static str,
     mobile: Option<String>,
     email: Option<String>,
+    currency: &'static str,
     wallets: Vec<Value>,
 }
 
@@ -22,6 +23,7 @@ pub fn main_account(id: i64) -> Account {
         currency: "ZAR",
         mobile: Some(format!("+2782{id:07}")),
         email: Some(format!("account-{id}@example.com")),
+        currency: "ZAR",
         wallets: vec![wallet("sms")],
     }
 }
@@ -119,6 +121,13 @@ impl Account {
     #[must_use]
     pub fn email(mut self, email: Option<&str>) -> Self {
         self.email = email.map(str::to_owned);
+        self
+    }
+
+    /// Paying in another currency.
+    #[must_use]
+    pub const fn currency(mut self, currency: &'static str) -> Self {
+        self.currency = currency;
         self
     }
 

@@ -164,6 +164,14 @@ impl Outside {
         self.list("webhooks", at_least).await
     }
 
+    /// Waits until so many cards' tokens were forgotten, and gives all.
+    ///
+    /// # Errors
+    /// There were fewer in time.
+    pub async fn deactivated(&self, at_least: usize) -> Result<Vec<Value>> {
+        self.list("deactivated", at_least).await
+    }
+
     /// Spoils the next answers: `{"status": 429, "calls": 2}` and the like.
     ///
     /// # Errors

@@ -58,10 +58,21 @@ impl Shop {
     /// # Errors
     /// The database, the broker or a process did not start.
     pub async fn open(card: &str) -> Result<Self> {
+        Self::open_with(card, &[]).await
+    }
+
+    /// The same with settings of its own.
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
+    pub async fn open_with(card: &str, settings: &[(&str, &str)]) -> Result<Self> {
         let options = AppOptions::whole()
             .sandbox("--pending", "2s")
             .setting("INQUIRIES__FIRST", "1s")
             .setting("INQUIRIES__MAX", "1s");
+        let options = settings
+            .iter()
+            .fold(options, |options, (name, value)| options.setting(name, value));
         let app = App::start(options).await?;
         app.import(&[main_account(Self::ACCOUNT).credits(150).card(card)])
             .await?;
@@ -161,6 +172,14 @@ impl Shop {
     /// # Errors
     /// There is no such page.
     pub async fn on_page(&self, url: &str, action: &str) -> Result<()> {
+        Self::submit(url, action).await
+    }
+
+    /// The same, of whoever pays there.
+    ///
+    /// # Errors
+    /// There is no such page.
+    pub async fn submit(url: &str, action: &str) -> Result<()> {
         let browser = reqwest::Client::builder()
             .no_proxy()
             .redirect(Policy::none())

@@ -15,6 +15,7 @@ mod mutations;
 mod sends;
 
 // What runs low is refilled.
+mod buying;
 mod by_hand;
 mod caps;
 mod card;
@@ -28,6 +29,7 @@ mod payments_at_random;
 mod purchases;
 mod questions;
 mod questions_of_purchases;
+mod registering;
 mod registrations;
 mod reversals;
 mod settings;

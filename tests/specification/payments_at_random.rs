@@ -156,6 +156,7 @@ async fn run(seed: u64) -> Result<()> {
                 | Settled::Reversed { .. }
                 | Settled::Held { .. }
                 | Settled::Released
+                | Settled::NotGivenBack { .. }
                 | Settled::Already(_) => {}
             }
         }

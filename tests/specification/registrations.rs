@@ -1,16 +1,18 @@
 //! E3, E8, P3, P5: cards that are registered and saved on the gateway's page, and forgotten again.
 
 use anyhow::{Context as _, Result, bail, ensure};
+use jiff::Timestamp;
+use serde_json::json;
 use topup_rules::credits::Credits;
 use topup_rules::ids::Service;
-use topup_rules::message::PaymentMode;
+use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus, ResultSource};
 use topup_rules::registration::RegistrationOutcome;
 use topup_rules::settle::PurchaseMethod;
 use topup_store::{
     Begun, NewPurchase, NewRegistration, OneClickAgreement, PurchaseRefusal, RegistrationBegun,
-    RegistrationView,
+    RegistrationView, Settled, SettlementPolicy,
 };
-use topup_tests::{Shop, account_id, event, eventually};
+use topup_tests::{Library, Shop, account_id, event, eventually, main_account, raw, settlement_policy};
 use uuid::Uuid;
 
 const ACCOUNT: i64 = Shop::ACCOUNT;
@@ -83,7 +85,20 @@ async fn a_registered_card_replaces_the_old_one_which_is_forgotten_here_and_at_t
     assert_eq!(shop.app.balance(ACCOUNT).await?, "150");
     shop.is_untouched().await?;
     shop.app.wait_until_idle().await?;
-    assert!(shop.app.outside.mail(0).await?.is_empty());
+    let mail = shop.one_mail().await?;
+    assert_eq!(
+        mail.subject.as_deref(),
+        Some("Automatic top-up of your SMS credits is on")
+    );
+    let text = mail.text.unwrap_or_default();
+    for said in [
+        "Topped up at: 100 SMS credits",
+        "Each time: 500 credits",
+        "Card: ending 4081",
+        "Registering cost: ZAR 1.00, which is given back",
+    ] {
+        ensure!(text.contains(said), "{said:?} is missing: {text}");
+    }
     // The new card is what the next top-up charges.
     shop.app.send(&[event(ACCOUNT).credits(100)]).await?;
     shop.app.balance_becomes(ACCOUNT, "sms", "550").await?;
@@ -115,6 +130,11 @@ async fn what_is_refused_while_the_card_is_registered_is_not_enabled_and_its_cha
         "SELECT count(*) FROM payments WHERE kind = 'registration' AND state <> 'reversed'",
     )
     .await?;
+    let text = shop.one_mail().await?.text.unwrap_or_default();
+    ensure!(
+        text.contains(&reason) && text.contains("which is given back"),
+        "{text}"
+    );
     Ok(())
 }
 
@@ -124,6 +144,8 @@ async fn a_registration_that_the_bank_refuses_fails_and_disables_nothing() -> Re
     let view = register(&shop, "decline").await?;
     assert_eq!(view.outcome, Some(RegistrationOutcome::Failed));
     assert!(!view.is_refunded && !view.is_refund_due);
+    let mail = shop.one_mail().await?;
+    assert_eq!(mail.subject.as_deref(), Some("Your card was not registered"));
     shop.is_untouched().await?;
     shop.app.finish().await
 }
@@ -165,4 +187,97 @@ async fn one_click_is_agreed_with_a_purchase_used_and_withdrawn_apart_from_auto_
     assert_eq!(shop.app.rows.count(kept).await?, 1);
     shop.is_untouched().await?;
     shop.app.finish().await
+}
+
+#[tokio::test]
+async fn a_refund_that_the_gateway_does_not_make_is_told_to_the_operators_and_claimed_nowhere() -> Result<()>
+{
+    let shop = Shop::open("AUTH_ok").await?;
+    let view = register(&shop, "pay").await?;
+    let refunds = "SELECT count(*) FROM card_registrations WHERE refund_id IS NULL";
+    becomes_zero(&shop, "refunds that are asked for", refunds).await?;
+    // As the sandbox has made it by now, of another one.
+    let failed = json!({
+        "reference": view.reference, "gateway": "paystack", "status": "refund-failed", "amount_minor": 100,
+        "currency": "ZAR", "source": "webhook", "mode": "test", "reversal_id": "refund-7",
+        "reason": "the refund failed", "occurred_at": Timestamp::now().to_string(),
+    });
+    let body = || raw(failed.to_string()).kind(Some("payment-results.v1"));
+    shop.app
+        .broker
+        .publish_to("payment-results", [body(), body()])
+        .await?;
+    let told = "SELECT 1 - count(*) FROM notices WHERE template = 'operator-alert' AND channel = 'email'";
+    becomes_zero(&shop, "the operators", told).await?;
+    shop.app.wait_until_idle().await?;
+    let alerts = "SELECT count(DISTINCT cause) FROM notices WHERE cause LIKE 'alert:refund-failed:%'";
+    assert_eq!(shop.app.rows.count(alerts).await?, 1);
+    let why = shop.app.fleetctl_output(&["why", "1001"]).await?;
+    let why = String::from_utf8_lossy(&why.stdout).into_owned();
+    ensure!(
+        why.contains("were to be given back to the customer, and were not"),
+        "{why}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_registration_whose_refund_failed_does_not_say_that_it_was_given_back() -> Result<()> {
+    let library = library().await?;
+    let new = new_registration();
+    let RegistrationBegun::Page(intent) = library.store.begin_registration(&new).await? else {
+        bail!("no page to ask for")
+    };
+    let result = |status, reversal_id: Option<&str>| PaymentResult {
+        reference: intent.reference.clone(),
+        gateway: "paystack".to_owned(),
+        status,
+        amount_minor: Some(100),
+        currency: Some(intent.amount.currency),
+        gateway_transaction_id: None,
+        reason: Some("the refund failed".to_owned()),
+        decline: None,
+        card: None,
+        source: ResultSource::Webhook,
+        mode: PaymentMode::Test,
+        reversal_id: reversal_id.map(str::to_owned),
+        occurred_at: Timestamp::now(),
+    };
+    let policy = SettlementPolicy {
+        refund_registration: true,
+        ..settlement_policy()
+    };
+    let settle = async |result| library.store.settle_payment(&result, &policy).await;
+    settle(result(PaymentStatus::Success, None)).await?;
+    // The gateway has taken it on.
+    let rows = library.rows().await?;
+    rows.client()
+        .batch_execute("UPDATE card_registrations SET refund_id = '7', refund_due_at = NULL")
+        .await?;
+    let view = async || -> Result<_> {
+        let view = library.store.registration(account_id(ACCOUNT), new.id).await?;
+        view.context("no registration")
+    };
+    assert!(view().await?.is_refunded);
+    let failed = || result(PaymentStatus::RefundFailed, Some("refund-7"));
+    let settled = settle(failed()).await?;
+    ensure!(matches!(settled, Settled::NotGivenBack { .. }), "{settled:?}");
+    let settled = settle(failed()).await?;
+    ensure!(matches!(settled, Settled::Already(_)), "{settled:?}");
+    let now = view().await?;
+    assert!(!now.is_refunded && !now.is_refund_due);
+    // In the end it is made.
+    let settled = settle(result(PaymentStatus::Reversed, Some("refund-7"))).await?;
+    ensure!(matches!(settled, Settled::Reversed { .. }), "{settled:?}");
+    assert!(view().await?.is_refunded);
+    // And what was made can't have failed: a person looks.
+    let settled = settle(failed()).await?;
+    ensure!(matches!(settled, Settled::Misfit(_)), "{settled:?}");
+    library.audit_is_clean().await
+}
+
+async fn library() -> Result<Library> {
+    let library = Library::with(&[main_account(ACCOUNT).credits(150).card("AUTH_ok")]).await?;
+    library.list_prices().await?;
+    Ok(library)
 }
