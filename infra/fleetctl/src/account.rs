@@ -152,6 +152,7 @@ mod tests {
             language: "en".into(),
             mobile: Some("+27820000001".into()),
             email: None,
+            has_subs: false,
             wallets: vec![WalletView {
                 service: Service::Sms,
                 credits: Credits::from_milli(99_500),
@@ -163,6 +164,7 @@ mod tests {
                     quantity: Credits::from_milli(500_000),
                     enabled: false,
                     disabled_reason: Some("declined".into()),
+                    disabled_at: None,
                     caps: Some(Caps {
                         topups_per_day: Some(5),
                         amount_minor_per_month: None,
