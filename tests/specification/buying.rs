@@ -11,6 +11,7 @@ const PATH: &str = "/accounts/1001/purchases";
 fn hosted() -> Value {
     json!({
         "service": "sms", "credits": "500", "method": "hosted", "channels": ["card"],
+        "return_url": "https://example.com/back",
         "billing": {"name": "Protea Books", "address": "1 Long Street"}
     })
 }
@@ -61,8 +62,8 @@ async fn a_customer_pays_by_m_pesa_or_airtel_money_where_the_currency_has_them()
     app.import(&[main_account(ACCOUNT).currency("KES").credits(150)])
         .await?;
     let holder = app.holder(ACCOUNT).await?;
-    let wanted =
-        json!({"service": "sms", "credits": "500", "method": "hosted", "channels": ["mobile_money"]});
+    let wanted = json!({"service": "sms", "credits": "500", "method": "hosted", "channels": ["mobile-money"],
+        "return_url": "https://example.com/back"});
     let mut balance = 150;
     for wallet in ["mpesa", "airtel"] {
         let purchase = buy(&holder, &wanted).await?;

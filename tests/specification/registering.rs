@@ -9,7 +9,8 @@ const ACCOUNT: i64 = Shop::ACCOUNT;
 const WALLET: &str = "/accounts/1001/wallets/sms/auto-topup";
 
 fn wish(quantity: u32) -> Value {
-    json!({"method": "card", "threshold": "100", "quantity": quantity, "terms_version": "1"})
+    json!({"method": "card", "threshold": "100", "quantity": quantity, "terms_version": "1",
+        "return_url": "https://example.com/back"})
 }
 
 /// Which registration, and its page.

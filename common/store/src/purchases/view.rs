@@ -135,7 +135,9 @@ fn view(row: &Row) -> Result<PurchaseView, StoreError> {
         state,
         reason: row.try_get("reason")?,
         settled_at: row.try_get("settled_at")?,
-        checkout_url: checkout_url.filter(|_| state == PaymentState::Pending),
+        // A challenged customer has to go there while the news of it is still on its way.
+        checkout_url: checkout_url
+            .filter(|_| matches!(state, PaymentState::Charging | PaymentState::Pending)),
         card_last4: row.try_get("last4")?,
         card_brand: row.try_get("brand")?,
         reversed_minor: row.try_get("reversed_minor")?,

@@ -219,7 +219,7 @@ impl From<PurchaseView> for Purchase {
 
 const fn stands(state: PaymentState, on_page: bool) -> Stands {
     match state {
-        PaymentState::Pending if on_page => Stands::OnPage,
+        PaymentState::Charging | PaymentState::Pending if on_page => Stands::OnPage,
         PaymentState::Charging | PaymentState::Pending | PaymentState::Unknown | PaymentState::Parked => {
             Stands::Confirming
         }
