@@ -124,13 +124,6 @@ impl Account {
         self
     }
 
-    /// Paying in another currency.
-    #[must_use]
-    pub const fn currency(mut self, currency: &'static str) -> Self {
-        self.currency = currency;
-        self
-    }
-
     /// The account as a line of an import file.
     #[must_use]
     pub fn line(&self) -> Value {
