@@ -10,7 +10,6 @@ pub struct Account {
     currency: &'static str,
     mobile: Option<String>,
     email: Option<String>,
-    currency: &'static str,
     wallets: Vec<Value>,
 }
 
@@ -23,7 +22,6 @@ pub fn main_account(id: i64) -> Account {
         currency: "ZAR",
         mobile: Some(format!("+2782{id:07}")),
         email: Some(format!("account-{id}@example.com")),
-        currency: "ZAR",
         wallets: vec![wallet("sms")],
     }
 }
