@@ -158,7 +158,7 @@ async fn webhook(
     let started = Instant::now();
     let mut body = body.into_data_stream();
     let caller = edge.senders.caller(peer, &headers);
-    let work = Work::posted_to(&path(&edge.gateway));
+    let work = Work::serving("POST", &path(&edge.gateway));
     let outcome = work.run(edge.take(caller, &headers, &mut body)).await;
     work.answered(outcome.status().as_u16(), outcome.trouble());
     drop(work);

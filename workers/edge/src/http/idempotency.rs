@@ -11,7 +11,7 @@ use super::json;
 use super::problem::{Kind, Problem};
 use crate::Edge;
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -101,14 +101,11 @@ async fn once(edge: Arc<Edge>, request: Request, next: Next) -> Result<Response,
     }
     let id = RequestId(Uuid::new_v5(&caller, key.as_bytes()));
     parts.extensions.insert(id);
-    let route = parts.extensions.get::<MatchedPath>().cloned();
-    let work = Work::posted_to(route.as_ref().map_or("none", MatchedPath::as_str));
+    let work = Work::here();
     let request = Request::from_parts(parts, Body::from(body));
     // A task of its own, which nobody's hanging up ends.
     let done = tokio::spawn(async move {
         let answer = work.run(next.run(request)).await;
-        let trouble = answer.status().is_server_error().then_some("trouble");
-        work.answered(answer.status().as_u16(), trouble);
         let (answer, kept) = collected(answer).await;
         let kept = match kept {
             Some(body) => {

@@ -38,6 +38,9 @@ const DELIVERY_TAG: &str = "messaging.rabbitmq.message.delivery_tag";
 const METHOD: &str = "http.request.method";
 const ROUTE: &str = "http.route";
 const STATUS: &str = "http.response.status_code";
+/// Methods that have a name; others are anybody's invention.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+const OTHER_METHOD: &str = "_OTHER";
 
 /// A span, and what is done in it; nothing of the kind where traces are off. It ends with the last clone.
 #[derive(Debug, Clone)]
@@ -51,17 +54,25 @@ impl Work {
         Self::begin(about.and_then(trace::read), builder)
     }
 
-    /// A request that the world outside makes, to `POST` something to a path of ours. It begins a trace.
+    /// A request that the world outside makes, to a path of ours: `route` has what varies in braces. It begins a trace.
     #[must_use]
-    pub fn posted_to(route: &str) -> Self {
+    pub fn serving(method: &str, route: &str) -> Self {
         Self::begin(None, || {
-            SpanBuilder::from_name(format!("POST {route}"))
+            let method = METHODS.into_iter().find(|known| *known == method);
+            let method = method.unwrap_or(OTHER_METHOD);
+            SpanBuilder::from_name(format!("{method} {route}"))
                 .with_kind(SpanKind::Server)
                 .with_attributes([
-                    KeyValue::new(METHOD, "POST"),
+                    KeyValue::new(METHOD, method),
                     KeyValue::new(ROUTE, route.to_owned()),
                 ])
         })
+    }
+
+    /// What is at work here, for a task that goes on with it.
+    #[must_use]
+    pub fn here() -> Self {
+        Self(TRACING.get().map(|_| Context::current()))
     }
 
     fn begin(parent: Option<SpanContext>, builder: impl FnOnce() -> SpanBuilder) -> Self {
