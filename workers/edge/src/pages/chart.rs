@@ -30,6 +30,13 @@ pub(crate) struct Day {
     pub(crate) topups: Vec<Credits>,
 }
 
+impl Day {
+    /// Whether there is anything to tell of it.
+    fn is_told(&self) -> bool {
+        self.sent != Credits::ZERO || self.balance != Credits::ZERO || !self.topups.is_empty()
+    }
+}
+
 /// The picture, ready to be drawn. Places are decimals as SVG has them.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Chart {
@@ -147,9 +154,12 @@ fn place(tenths: i64) -> String {
 
 /// Draws the days, oldest first. `low`: where the notice of low credit stands; 0: nowhere.
 pub(crate) fn chart(voice: &Voice, name: &str, id: &str, days: &[Day], low: Credits) -> Option<Chart> {
-    let (first, last) = (days.first()?, days.last()?);
+    let last = days.last()?;
     let scale = Scale::of(days, low);
-    let (from, to) = (voice.short_day(first.day), voice.short_day(last.day));
+    // Before its first day there was no wallet.
+    let first = days.iter().position(Day::is_told).unwrap_or(days.len() - 1);
+    let known = days.get(first..)?;
+    let (from, to) = (voice.short_day(known.first()?.day), voice.short_day(last.day));
     let came: usize = days.iter().map(|day| day.topups.len()).sum();
     let total = days
         .iter()
@@ -162,12 +172,12 @@ pub(crate) fn chart(voice: &Voice, name: &str, id: &str, days: &[Day], low: Cred
             ("balance", &voice.credits(last.balance)),
         ],
     );
-    let line = line(&scale, days);
+    let line = line(&scale, first, known);
     let floor = scale.y(0);
     let area = format!(
         "{line} L{} {floor} L{} {floor} Z",
         place(scale.x(days.len() - 1)),
-        place(scale.x(0)),
+        place(scale.x(first)),
         floor = place(floor)
     );
     Some(Chart {
@@ -194,16 +204,17 @@ pub(crate) fn chart(voice: &Voice, name: &str, id: &str, days: &[Day], low: Cred
             .filter_map(|(index, day)| mark(voice, &scale, index, day))
             .collect(),
         low: low.is_positive().then(|| place(scale.y(low.milli()))),
-        rows: days.iter().rev().map(|day| row(voice, day)).collect(),
+        rows: known.iter().rev().map(|day| row(voice, day)).collect(),
     })
 }
 
-fn line(scale: &Scale, days: &[Day]) -> String {
-    let points = days.iter().enumerate().map(|(index, day)| {
+/// The balance, from the wallet's first day on.
+fn line(scale: &Scale, first: usize, known: &[Day]) -> String {
+    let points = known.iter().enumerate().map(|(index, day)| {
         let letter = if index == 0 { 'M' } else { 'L' };
         format!(
             "{letter}{} {}",
-            place(scale.x(index)),
+            place(scale.x(first + index)),
             place(scale.y(day.balance.milli()))
         )
     });
@@ -289,6 +300,36 @@ fn row(voice: &Voice, day: &Day) -> Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wallet_s_line_begins_at_its_first_day() {
+        let days: Vec<Day> = [0, 0, 150, 0]
+            .into_iter()
+            .zip(1..)
+            .map(|(balance, day)| Day {
+                day: jiff::civil::date(2026, 11, day),
+                sent: Credits::ZERO,
+                balance: Credits::from_milli(balance * 1_000),
+                topups: Vec::new(),
+            })
+            .collect();
+        let catalogue = std::sync::Arc::new(super::super::catalogue::Catalogue::new().unwrap());
+        let english = super::super::language::Language::English;
+        let voice = Voice::new(catalogue, english, jiff::tz::TimeZone::UTC);
+        let drawn = chart(&voice, "SMS", "sms", &days, Credits::ZERO).unwrap();
+        let scale = Scale::of(&days, Credits::ZERO);
+        assert!(
+            drawn.line.starts_with(&format!("M{} ", place(scale.x(2)))),
+            "{}",
+            drawn.line
+        );
+        assert_eq!(drawn.line.matches('L').count(), 1);
+        assert_eq!(drawn.rows.len(), 2);
+        assert!(drawn.title.contains("3"), "{}", drawn.title);
+        let empty: Vec<Day> = days.into_iter().take(2).collect();
+        let drawn = chart(&voice, "SMS", "sms", &empty, Credits::ZERO).unwrap();
+        assert_eq!(drawn.rows.len(), 1);
+    }
 
     #[test]
     fn a_scale_ends_at_a_plain_number_above_everything() {
