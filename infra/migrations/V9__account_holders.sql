@@ -21,6 +21,18 @@ CREATE TABLE access_tokens (
 );
 CREATE INDEX access_tokens_by_account ON access_tokens (account_id);
 
+-- Revoked is for good: whoever may revoke a token can't make it good again, nor say that somebody else did it.
+CREATE FUNCTION access_tokens_stay_revoked() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a token that was revoked stays so' USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+CREATE TRIGGER access_tokens_stay_revoked BEFORE UPDATE OF revoked_at, revoked_by ON access_tokens
+    FOR EACH ROW WHEN (OLD.revoked_at IS NOT NULL
+                       AND (NEW.revoked_at, NEW.revoked_by) IS DISTINCT FROM (OLD.revoked_at, OLD.revoked_by))
+    EXECUTE FUNCTION access_tokens_stay_revoked();
+
 -- People who sign in to the pages. One address, one login, one account.
 CREATE TABLE logins (
     login_id          uuid        NOT NULL,

@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
+use tokio_postgres::error::SqlState;
 use topup_rules::access::{Caller, Scope};
 use topup_store::{NewToken, RequestBegun};
 use topup_tests::{Library, Rows, account_id, main_account, run};
@@ -63,6 +64,11 @@ async fn a_token_is_its_holders_until_it_expires_or_is_revoked_and_the_database_
 
     assert!(store.revoke_token(id, "me").await?);
     assert!(!store.revoke_token(id, "me").await?);
+    // For good, whoever may write to the table.
+    let again = "UPDATE access_tokens SET revoked_at = NULL, revoked_by = NULL WHERE token_id = $1";
+    let refused = rows(&library).await?.client().execute(again, &[&id]).await;
+    let why = refused.err().context("it was made good again")?;
+    assert_eq!(why.code().map(SqlState::code), Some("23001"), "{why}");
     assert_eq!(store.bearer(secret.expose_secret()).await?, None);
     assert!(store.bearer(of_platform.expose_secret()).await?.is_some());
 

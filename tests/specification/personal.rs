@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 use topup_rules::access::{Caller, Scope};
 use topup_rules::personal::RemovalRefusal;
-use topup_store::{HoldGrant, LINK_LIFE, LoginMade, NewToken, Removed};
+use topup_store::{HoldGrant, LINK_LIFE, LoginMade, NewToken, Removed, RequestBegun};
 use topup_tests::{Account, Library, Rows, account_id, credits, main_account, run, sms_wallet};
 use uuid::Uuid;
 
@@ -93,6 +93,27 @@ async fn what_is_removed_is_nowhere_any_more_and_the_books_add_up() -> Result<()
             expires_at: None,
         })
         .await?;
+    // What the platform was told by a key of its own: of this account, and of another.
+    let (platform, _) = store
+        .create_token(&NewToken {
+            holder: Caller::Platform,
+            scopes: vec![Scope::Accounts],
+            name: "shop".to_owned(),
+            created_by: "an operator".to_owned(),
+            expires_at: None,
+        })
+        .await?;
+    let json = Some("application/json");
+    let said = [
+        ("ours", format!(r#"{{"account_id":1001,"mobile":"{MOBILE}"}}"#)),
+        ("another's", r#"{"account_id":1002}"#.to_owned()),
+    ];
+    for (key, body) in &said {
+        store.begin_request(platform, key, b"hash").await?;
+        store
+            .end_request(platform, key, 201, json, body.as_bytes())
+            .await?;
+    }
     for word in WORDS {
         assert!(!places(&rows, word).await?.is_empty(), "{word}");
     }
@@ -157,6 +178,19 @@ async fn what_is_removed_is_nowhere_any_more_and_the_books_add_up() -> Result<()
                 .wallets
                 .iter()
                 .all(|it| it.auto_topup.as_ref().is_some_and(|it| it.enabled))
+    );
+
+    // A repeat of the platform's is still none, though the answer is forgotten.
+    let [ours, anothers] = said;
+    let again = store.begin_request(platform, ours.0, b"hash").await?;
+    assert!(
+        matches!(&again, RequestBegun::Same { status: 201, body, .. } if body.is_empty()),
+        "{again:?}"
+    );
+    let again = store.begin_request(platform, anothers.0, b"hash").await?;
+    assert!(
+        matches!(&again, RequestBegun::Same { body, .. } if *body == anothers.1.as_bytes()),
+        "{again:?}"
     );
 
     let told = "SELECT count(*) FROM outbox WHERE type LIKE 'autotopup.disabled%' AND account_id = 1001";

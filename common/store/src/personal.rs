@@ -103,7 +103,9 @@ const PARTS: [(&str, &str); 15] = [
 ];
 
 /// What is removed, in the order in which it is: a part, and its statement.
-const REMOVALS: [(&str, &str); 14] = [
+const REMOVALS: [(&str, &str); 15] = [
+    // While it is known what to look for.
+    ("kept_answers", include_str!("personal/kept_answers.sql")),
     // Nobody can call, or sign in, in its name any more; links and sessions go with the login.
     (
         "access_tokens",

@@ -44,6 +44,11 @@ async fn remove(store: &Store, account: AccountId) -> anyhow::Result<Report> {
     for part in removed.iter().filter(|part| part.rows > 0) {
         writeln!(text, "  {:<20} {:>6}", part.part, part.rows)?;
     }
+    writeln!(
+        text,
+        "What was parked may still name the person: `fleetctl dead list --account {account}`, then redrive it or discard it. Of what \
+         was thrown away the database keeps the body: `fleetctl dead history`."
+    )?;
     let outcome = Outcome {
         account_id: account,
         removed: &removed,

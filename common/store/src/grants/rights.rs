@@ -313,7 +313,14 @@ const OPERATOR: &[Rights] = &[
     LEDGER,
     GATEWAY_LINES,
     ("notices", &[SELECT, INSERT, update(&["params", "detail"])]),
-    ("idempotent_requests", &[select(&["caller", "key"]), DELETE]),
+    (
+        "idempotent_requests",
+        &[
+            select(&["caller", "key", "body"]),
+            update(&["body", "content_type"]),
+            DELETE,
+        ],
+    ),
     (
         "one_click_consents",
         &[SELECT, update(&["address", "withdrawn_at"])],
