@@ -1,6 +1,10 @@
 //! Money: an integer of a currency's minor unit, with its currency.
 
+use crate::decimal::{self, DecimalError};
 use std::fmt;
+
+/// Decimals of every currency that the gateways take.
+const PLACES: u32 = 2;
 
 /// An ISO 4217 code: three capital letters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,6 +79,14 @@ impl Money {
             currency,
         }
     }
+
+    /// As people write it, without its currency: `352.47`, `350`.
+    ///
+    /// # Errors
+    /// It is no such number, or there is less of it than a minor unit.
+    pub fn of_text(text: &str, currency: Currency) -> Result<Self, DecimalError> {
+        decimal::parse(text, PLACES).map(|amount_minor| Self::new(amount_minor, currency))
+    }
 }
 
 impl fmt::Display for Money {
@@ -83,5 +95,22 @@ impl fmt::Display for Money {
         let sign = if self.amount_minor < 0 { "-" } else { "" };
         let minor = self.amount_minor.unsigned_abs();
         write!(f, "{} {sign}{}.{:02}", self.currency, minor / 100, minor % 100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_is_read_as_people_write_it() {
+        let currency: Currency = "ZAR".parse().expect("a currency");
+        let read = |text| Money::of_text(text, currency).map(|money| money.amount_minor);
+        assert_eq!(read("352.47"), Ok(35_247));
+        assert_eq!(read("350"), Ok(35_000));
+        assert_eq!(read("0.5"), Ok(50));
+        assert_eq!(read("0.005"), Err(DecimalError::TooPrecise));
+        assert_eq!(read(""), Err(DecimalError::Malformed));
+        assert_eq!(read("R 5"), Err(DecimalError::Malformed));
     }
 }
