@@ -139,6 +139,10 @@ ALTER TABLE payments
         AND (kind = 'registration') = (registration_id IS NOT NULL)) NOT VALID;
 -- Somebody waits for an open payment, so that it is asked about sooner: when that was last done.
 ALTER TABLE payments ADD COLUMN hastened_at timestamptz;
+-- What a receipt says of the card that was paid with on the gateway's page, whether it was saved or not; never its number.
+ALTER TABLE payments
+    ADD COLUMN paid_brand text,
+    ADD COLUMN paid_last4 text;
 
 -- A refund that was asked for, and that the gateway could not make.
 ALTER TABLE reversals

@@ -87,7 +87,7 @@ const PARTS: [(&str, &str); 15] = [
     (
         "payments",
         "SELECT reference, kind, gateway, mode, amount_minor, currency, card_id, state, reason, gateway_transaction_id,
-                intent_at, settled_at, reversed_minor
+                intent_at, settled_at, reversed_minor, paid_brand, paid_last4
            FROM payments WHERE account_id = $1 ORDER BY intent_at DESC LIMIT $2",
     ),
     (
@@ -158,8 +158,9 @@ const REMOVALS: [(&str, &str); 15] = [
     ),
     (
         "payments",
-        "UPDATE payments SET checkout_url = NULL, answer = NULL
-          WHERE account_id = $1 AND (checkout_url IS NOT NULL OR answer IS NOT NULL)",
+        "UPDATE payments SET checkout_url = NULL, answer = NULL, paid_brand = NULL, paid_last4 = NULL
+          WHERE account_id = $1
+            AND (checkout_url IS NOT NULL OR answer IS NOT NULL OR paid_brand IS NOT NULL OR paid_last4 IS NOT NULL)",
     ),
     (
         "notices",

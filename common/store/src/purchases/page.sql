@@ -1,6 +1,7 @@
 -- $1 whose, $2 after which one of them, $3 how many at most
 SELECT b.purchase_id, b.service, b.method, b.quantity_milli, b.amount_minor, b.tax_minor, b.currency, b.email, b.billing,
-       b.created_at, p.reference, p.state, p.reason, p.settled_at, p.checkout_url, p.reversed_minor, c.last4, c.brand,
+       b.created_at, p.reference, p.state, p.reason, p.settled_at, p.checkout_url, p.reversed_minor,
+       p.decline, coalesce(c.last4, p.paid_last4) AS last4, coalesce(c.brand, p.paid_brand) AS brand,
        CASE WHEN o.consent_id IS NOT NULL THEN o.card_id IS NOT NULL END AS one_click
   FROM (SELECT * FROM purchases
          WHERE account_id = $1

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Reference, Service};
+use topup_rules::message::DeclineClass;
 use topup_rules::money::Money;
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
@@ -42,11 +43,13 @@ pub struct PurchaseView {
     pub state: PaymentState,
     /// Why, where it did not succeed; in words for the account holder.
     pub reason: Option<String>,
+    /// What kind of refusal it was, where one is known.
+    pub decline: Option<DeclineClass>,
     /// When it was settled.
     pub settled_at: Option<Timestamp>,
     /// The gateway's page, where the customer has to go there and has not paid yet.
     pub checkout_url: Option<String>,
-    /// The last four digits of the saved card that was charged, or that was saved with it.
+    /// The last four digits of the card that was charged, saved or not.
     pub card_last4: Option<String>,
     /// `visa`.
     pub card_brand: Option<String>,
@@ -134,6 +137,10 @@ fn view(row: &Row) -> Result<PurchaseView, StoreError> {
         reference: rows::name(row, "reference", "payments")?,
         state,
         reason: row.try_get("reason")?,
+        decline: row
+            .try_get::<_, Option<&str>>("decline")?
+            .map(|_| rows::name(row, "decline", "payments"))
+            .transpose()?,
         settled_at: row.try_get("settled_at")?,
         // A challenged customer has to go there while the news of it is still on its way.
         checkout_url: checkout_url

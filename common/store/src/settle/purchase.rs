@@ -12,21 +12,33 @@ use topup_rules::notices::{self, Bought, NoticeDraft};
 
 /// Where the name on an invoice stands in what the buyer gave for it.
 const BILLING_NAME: &str = "name";
+/// The longest name of a kind of card that is kept.
+const BRAND_MAX_BYTES: usize = 40;
 
-/// P3: the card is kept by the consent that was agreed with it.
+/// P3: the card is kept by the consent that was agreed with it; what a receipt says of it is kept in any case.
 pub(super) async fn end(change: &Change<'_>, purchase: &Purchase, ending: &Ending) -> Result<(), StoreError> {
     let Change { tx, result, .. } = change;
     let account = purchase.wallet.account;
     match (ending, purchase.consent) {
-        (Ending::Credited { .. }, Some(consent)) => {
-            let card = one_click::stand(tx, account, consent, result, &purchase.email).await?;
+        (Ending::Credited { .. }, consent) => {
+            let card = match consent {
+                Some(consent) => one_click::stand(tx, account, consent, result, &purchase.email).await?,
+                None => None,
+            };
             tx.execute(
-                "UPDATE payments SET card_id = coalesce($3, card_id) WHERE account_id = $1 AND reference = $2",
-                &[&account.get(), &result.reference.as_str(), &card],
+                "UPDATE payments SET card_id = coalesce($3, card_id), paid_brand = $4, paid_last4 = $5
+                  WHERE account_id = $1 AND reference = $2",
+                &[
+                    &account.get(),
+                    &result.reference.as_str(),
+                    &card,
+                    &seen_brand(result),
+                    &seen_last4(result),
+                ],
             )
             .await?;
         }
-        (Ending::Credited { .. } | Ending::Failed { .. }, _) => {}
+        (Ending::Failed { .. }, _) => {}
     }
     Ok(())
 }
@@ -39,6 +51,13 @@ pub(super) fn seen_last4(result: &PaymentResult) -> Option<&str> {
         .get("last4")?
         .as_str()
         .filter(|it| it.len() == 4 && it.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// `visa`: of a card whose last digits are known.
+fn seen_brand(result: &PaymentResult) -> Option<&str> {
+    seen_last4(result)?;
+    let brand = result.card.as_ref()?.get("brand")?.as_str()?;
+    (brand.len() <= BRAND_MAX_BYTES).then_some(brand)
 }
 
 /// A receipt, or the bad news.
