@@ -7,7 +7,7 @@
 //! | `pages` | all else: the Client Zone, pages for account holders |
 //!
 //! [`buying`] and [`registering`] are the conversations with the payment gateway, whoever begins them; [`auto_topup`] and
-//! [`moving`] what needs no such conversation; [`signing_in`] knows people by a password and a code.
+//! [`moving`] what needs no such conversation; [`invoicing`] what stands on a receipt; [`signing_in`] knows people by a password and a code.
 //!
 //! [`http`] is what every request of the interface goes through. Each path, or family of paths, is a file with its
 //! routes; they are joined in [`serve()`].
@@ -26,6 +26,7 @@ pub mod auto_topup;
 pub mod buying;
 pub mod holding;
 pub mod http;
+pub mod invoicing;
 pub mod moving;
 mod pages;
 mod paying;

@@ -9,6 +9,7 @@ use crate::http::{
     Bearer, CreditsGiven, CreditsText, Json, Kind, MoneyView, Named, Page, Paging, Path, Problem, Query,
     RequestId, ServiceName, account_for,
 };
+use crate::invoicing;
 use crate::serve::Peer;
 use axum::Extension;
 use axum::extract::State;
@@ -22,6 +23,7 @@ use topup_rules::account::Account;
 use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Service};
 use topup_rules::money::Money;
+use topup_rules::prices::Wanted as ForMoney;
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
 use topup_store::{Billing as KeptBilling, NewPurchase as Wanted, OneClickAgreement, PurchaseView};
@@ -29,12 +31,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-/// Longest line of a bill, in characters.
-const NAME_MAX_CHARS: usize = 200;
-/// Longest address on a bill, in characters.
-const ADDRESS_MAX_CHARS: usize = 500;
-/// Longest tax number, in characters.
-const TAX_NUMBER_MAX_CHARS: usize = 50;
 /// Longest e-mail address, in bytes.
 const EMAIL_MAX_BYTES: usize = 254;
 
@@ -241,24 +237,18 @@ impl From<KeptBilling> for Billing {
 
 /// What stands on an invoice, if it fits on one.
 fn checked(billing: Billing) -> Result<KeptBilling, Problem> {
-    let fields = [
-        ("name", Some(&billing.name), NAME_MAX_CHARS),
-        ("address", Some(&billing.address), ADDRESS_MAX_CHARS),
-        ("tax_number", billing.tax_number.as_ref(), TAX_NUMBER_MAX_CHARS),
-    ];
-    for (field, value, max) in fields {
-        let Some(value) = value else { continue };
-        let fits = value.chars().count() <= max && !value.contains(|c: char| c.is_control() && c != '\n');
-        if !fits || (field == "name" && value.trim().is_empty()) {
-            let what = format!("`{field}` must be a text of at most {max} characters");
-            return Err(Problem::new(Kind::Malformed, what.clone()).field(field, what));
-        }
-    }
-    Ok(KeptBilling {
+    let kept = KeptBilling {
         name: billing.name,
         address: billing.address,
         tax_number: billing.tax_number,
-    })
+    };
+    match invoicing::fits(&kept) {
+        Ok(()) => Ok(kept),
+        Err(unfit) => {
+            let what = unfit.to_string();
+            Err(Problem::new(Kind::Malformed, what.clone()).field(unfit.field, what))
+        }
+    }
 }
 
 /// An e-mail address, as far as it can be told one by looking.
@@ -351,11 +341,8 @@ async fn quantity(edge: &Edge, buyer: &Account, new: &NewPurchase) -> Result<Cre
         (Some(CreditsGiven(credits)), None) => Ok(credits),
         (None, Some(amount_minor)) => {
             let prices = edge.database()?.store.prices().await?;
-            let money = Money::new(amount_minor, buyer.currency);
-            let quote = prices.bought_for(new.service, money);
-            let quote = quote
-                .ok_or_else(|| Problem::refused(format!("P1: {money} buys no {} credits", new.service)))?;
-            Ok(quote.credits)
+            let quote = prices.quote(new.service, buyer.currency, ForMoney::Amount(amount_minor));
+            Ok(quote.map_err(Problem::refused)?.credits)
         }
         (Some(_), Some(_)) | (None, None) => Err(Problem::new(
             Kind::Malformed,
