@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
 const STYLE: &str = include_str!("../../assets/style.css");
+const BUY: &str = include_str!("../../assets/buy.js");
 const ICON: &str = include_str!("../../assets/icon.svg");
 /// Bytes of a hash that stand in a name.
 const HASH_BYTES: usize = 8;
@@ -20,6 +21,8 @@ const CACHE: &str = "public, max-age=31536000, immutable";
 pub(crate) struct Assets {
     pub(crate) style: String,
     pub(crate) icon: String,
+    /// The script of `/buy`.
+    pub(crate) buy: String,
 }
 
 impl Assets {
@@ -27,6 +30,7 @@ impl Assets {
         Self {
             style: format!("/assets/style-{}.css", hash(STYLE)),
             icon: format!("/assets/icon-{}.svg", hash(ICON)),
+            buy: format!("/assets/buy-{}.js", hash(BUY)),
         }
     }
 }
@@ -45,6 +49,10 @@ pub(super) fn routes(assets: &Assets) -> Router<Arc<Zone>> {
         .route(
             &assets.style,
             get(async || file("text/css; charset=utf-8", STYLE)),
+        )
+        .route(
+            &assets.buy,
+            get(async || file("text/javascript; charset=utf-8", BUY)),
         )
         .route(&assets.icon, get(async || file("image/svg+xml", ICON)))
 }

@@ -92,6 +92,20 @@ impl Form {
         self.push(None, text);
     }
 
+    /// Something is shown in the field.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    pub(crate) fn is_wrong(&self, name: &str) -> bool {
+        self.wrong.contains_key(name)
+    }
+
+    /// What is wrong, by field.
+    pub(crate) fn into_wrong(self) -> BTreeMap<&'static str, String> {
+        self.wrong
+    }
+
     pub(crate) const fn is_fine(&self) -> bool {
         !self.has_errors
     }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use topup_runtime::Settings;
 use uuid::Uuid;
 
-/// Nothing but our own style, pictures and scripts; forms to ourselves alone; in nobody's frame.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Nothing but our own style, pictures and scripts, and what these ask us; forms to ourselves alone; in nobody's frame.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// How long the choice of a language is kept, in seconds: a year.
 const LANGUAGE_KEPT_S: u32 = 31_536_000;
 

@@ -1,6 +1,7 @@
 //! `/history`: what became of each top-up; and every entry of a wallet, page by page or as a file.
 
 use super::catalogue::Key;
+use super::purchase::{self, Bought};
 use super::visitor::SignedIn;
 use super::voice::Voice;
 use super::words::{self, Said};
@@ -45,6 +46,8 @@ pub(super) fn routes() -> Router<Arc<Zone>> {
 #[derive(Debug, Deserialize)]
 struct After {
     after: Option<Uuid>,
+    /// Of the purchases.
+    bought: Option<Uuid>,
 }
 
 #[derive(Debug, Serialize)]
@@ -53,6 +56,10 @@ pub(super) struct History {
     /// The address of the next page.
     pub(super) next: Option<String>,
     pub(super) is_first: bool,
+    pub(super) purchases: Vec<Bought>,
+    /// The address of the next page of purchases.
+    pub(super) purchases_next: Option<String>,
+    pub(super) purchases_is_first: bool,
     pub(super) wallets: Vec<Link>,
 }
 
@@ -85,7 +92,11 @@ async fn history(
     let topups = store.topups_page(account, None, after, TOPUPS_PER_PAGE).await?;
     let is_full = topups.len() == usize::from(TOPUPS_PER_PAGE);
     let last = topups.last().filter(|_| is_full);
+    let (purchases, bought_next) = purchase::list(store, &who, page.bought).await?;
     let view = History {
+        purchases,
+        purchases_next: bought_next.map(|next| format!("/history?bought={next}#purchases")),
+        purchases_is_first: page.bought.is_none(),
         next: last.map(|last| format!("/history?after={}", last.topup_id)),
         is_first: page.after.is_none(),
         topups: topups.iter().map(|topup| line(&who, topup)).collect(),

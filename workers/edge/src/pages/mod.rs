@@ -8,6 +8,8 @@
 //! | `templates`, `form`, `assets`, `chart` | what pages are made of |
 //! | `sign_in`, `password` | signing in and out, the mailed link |
 //! | `overview`, `history` | credits at a glance; what happened |
+//! | `buy`, `quoting`, `billing` | buying: the summary as one types, ways to pay, whom the receipt is made out to |
+//! | `purchase`, `one_click` | what became of a purchase, its receipt; buying by one button |
 //! | `auto_topup`, `auto_topup_card`, `registration` | automatic top-up: how it stands, by card, and how registering one went |
 //! | `once`, `onward` | forms that are sent twice; on to the gateway's page, and waiting for what comes of it |
 //! | `subs`, `sub_acts` | what a main account sees of its sub accounts, and does for them |
@@ -18,6 +20,8 @@
 mod assets;
 mod auto_topup;
 mod auto_topup_card;
+mod billing;
+mod buy;
 mod catalogue;
 mod chart;
 mod form;
@@ -25,9 +29,12 @@ mod guard;
 mod history;
 mod language;
 mod once;
+mod one_click;
 mod onward;
 mod overview;
 mod password;
+mod purchase;
+mod quoting;
 mod registration;
 mod second_step;
 mod settings;
@@ -61,6 +68,11 @@ pub(crate) fn routes(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
         .merge(sign_in::routes())
         .merge(password::routes())
         .merge(overview::routes())
+        .merge(buy::routes())
+        .merge(quoting::routes())
+        .merge(purchase::routes())
+        .merge(one_click::routes())
+        .merge(billing::routes())
         .merge(auto_topup::routes())
         .merge(auto_topup_card::routes())
         .merge(registration::routes())

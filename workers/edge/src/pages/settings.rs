@@ -1,5 +1,6 @@
 //! `/settings`: notices, password; what an account holder may change alone.
 
+use super::billing;
 use super::catalogue::Key;
 use super::form::{Fields, Form};
 use super::guard::Cookie;
@@ -38,6 +39,9 @@ pub(super) struct SettingsView {
     /// What was wrong, of whichever form.
     pub(super) form: Form,
     pub(super) contact: Form,
+    pub(super) billing: Form,
+    /// The card of 1-Click, where that is agreed.
+    pub(super) one_click: Option<String>,
     pub(super) languages: Vec<LanguageChoice>,
     pub(super) wallets: Vec<LowCredit>,
     pub(super) password: Form,
@@ -60,8 +64,9 @@ pub(super) struct LanguageChoice {
 }
 
 /// The forms, as they stand when nothing was sent; then the one that was.
-struct Forms {
+pub(super) struct Forms {
     contact: Option<Form>,
+    billing: Option<Form>,
     password: Form,
     low_credit: Option<(Service, Form)>,
     wrong: Form,
@@ -71,9 +76,19 @@ impl Forms {
     fn new() -> Self {
         Self {
             contact: None,
+            billing: None,
             password: Form::new("password-"),
             low_credit: None,
             wrong: Form::new(""),
+        }
+    }
+
+    /// What was wrong with the billing details.
+    pub(super) fn of_billing(form: Form) -> Self {
+        Self {
+            wrong: form.clone(),
+            billing: Some(form),
+            ..Self::new()
         }
     }
 }
@@ -90,7 +105,7 @@ async fn shown(State(zone): State<Arc<Zone>>, who: SignedIn) -> Result<Response,
     page(&zone, &who, Forms::new()).await
 }
 
-async fn page(zone: &Zone, who: &SignedIn, forms: Forms) -> Result<Response, Trouble> {
+pub(super) async fn page(zone: &Zone, who: &SignedIn, forms: Forms) -> Result<Response, Trouble> {
     let store = &zone.database()?.store;
     let wallets = who.account.wallets.iter().map(|wallet| {
         let sent = forms
@@ -118,7 +133,18 @@ async fn page(zone: &Zone, who: &SignedIn, forms: Forms) -> Result<Response, Tro
         name: it.own_name(),
         is_here: it == language,
     });
+    let billing = match forms.billing {
+        Some(billing) => billing,
+        None => billing::kept(
+            Form::new(billing::PREFIX),
+            store.billing(account.account_id).await?.as_ref(),
+        ),
+    };
+    let one_click = store.one_click(account.account_id).await?;
     let view = SettingsView {
+        billing,
+        one_click: one_click
+            .map(|it| words::card_named(&who.voice, it.brand.as_deref(), it.last4.as_deref())),
         contact: forms.contact.unwrap_or_else(kept),
         languages: languages.to_vec(),
         wallets: wallets.collect(),

@@ -17,6 +17,11 @@ macro_rules! templates {
 /// What pages are made of.
 pub(super) const SOURCES: &[(&str, &str)] = templates![
     "base.html",
+    "buy.html",
+    "purchase.html",
+    "receipt.html",
+    "one-click.html",
+    "one-click-off.html",
     "chart.html",
     "form.html",
     "auto-topup-card.html",

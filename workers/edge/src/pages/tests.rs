@@ -1,5 +1,6 @@
 //! Every template, in every language, with sample data; and the catalogue, held to what asks for it.
 
+mod bought;
 mod catalogue;
 mod markup;
 mod samples;

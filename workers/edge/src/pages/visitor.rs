@@ -140,6 +140,8 @@ impl SignedIn {
             "low-credit" => Key("done-low-credit"),
             "password" => Key("done-password"),
             "moved" => Key("done-moved"),
+            "billing" => Key("done-billing"),
+            "one-click-off" => Key("done-one-click-off"),
             "auto-topup" => Key("done-auto-topup"),
             "auto-topup-off" => Key("done-auto-topup-off"),
             "second-step" => Key("done-second-step"),

@@ -9,9 +9,14 @@ use std::sync::Arc;
 use topup_rules::credits::Credits;
 use topup_rules::ids::Service;
 use topup_rules::money::{Currency, Money};
+use topup_rules::prices::UnitPrice;
 
 /// Digits that stand together in a large number.
 const GROUP_DIGITS: usize = 3;
+/// A unit price's own units in a whole one of its currency: millionths of hundredths.
+const PER_MAJOR: i64 = 100_000_000;
+/// Decimals that money always has.
+const MINOR_DIGITS: usize = 2;
 
 /// Texts and figures for one reader.
 #[derive(Debug, Clone)]
@@ -74,6 +79,20 @@ impl Voice {
         let plain = money.to_string();
         let (_, amount) = plain.split_once(' ').unwrap_or(("", &plain));
         format!("{}\u{a0}{}", symbol(money.currency), self.decimal(amount))
+    }
+
+    /// Of one credit, as exactly as it is listed: `R 0.70494`.
+    pub(crate) fn unit_price(&self, price: UnitPrice, currency: Currency) -> String {
+        let (whole, part) = (price.get() / PER_MAJOR, price.get() % PER_MAJOR);
+        let digits = format!("{part:08}");
+        let needed = digits.trim_end_matches('0').len().max(MINOR_DIGITS);
+        let amount = format!("{whole}.{}", digits.get(..needed).unwrap_or(&digits));
+        format!("{}\u{a0}{}", symbol(currency), self.decimal(&amount))
+    }
+
+    /// What a currency is written as: `R`.
+    pub(crate) fn currency(currency: Currency) -> String {
+        symbol(currency)
     }
 
     /// `22 Nov 2026, 14:35`.
@@ -196,6 +215,11 @@ mod tests {
         assert_eq!(en.money(money("ZAR", 35_247)), "R\u{a0}352.47");
         assert_eq!(af.money(money("ZAR", 1_035_247)), "R\u{a0}10\u{a0}352,47");
         assert_eq!(en.money(money("XOF", 100)), "XOF\u{a0}1.00");
+        let zar = "ZAR".parse().expect("a currency");
+        let each = |minor: &str| en.unit_price(minor.parse().expect("a price"), zar);
+        assert_eq!(each("70.494"), "R\u{a0}0.70494");
+        assert_eq!(each("20"), "R\u{a0}0.20");
+        assert_eq!(each("12345"), "R\u{a0}123.45");
     }
 
     #[test]

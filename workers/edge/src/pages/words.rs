@@ -262,11 +262,7 @@ pub(crate) fn card(voice: &Voice, card: &SavedCard) -> String {
 pub(crate) fn card_named(voice: &Voice, brand: Option<&str>, last4: Option<&str>) -> String {
     let brand = match brand.map(str::trim) {
         None | Some("") => voice.text(Key("card")),
-        Some(brand) => {
-            let mut letters = brand.chars();
-            let first = letters.next().map(|it| it.to_uppercase().to_string());
-            format!("{}{}", first.unwrap_or_default(), letters.as_str())
-        }
+        Some(brand) => capitalised(brand),
     };
     match last4 {
         Some(last4) => format!("{brand} ••••\u{a0}{last4}"),
@@ -343,16 +339,18 @@ pub(crate) fn refusal(words: &str) -> String {
         Some((rule, rest)) if is_rule(rule) => (Some(rule), rest),
         Some(_) | None => (None, words),
     };
-    let mut letters = rest.chars();
-    let first = letters
-        .next()
-        .map(|it| it.to_uppercase().to_string())
-        .unwrap_or_default();
-    let sentence = format!("{first}{}", letters.as_str().trim_end_matches('.'));
+    let sentence = capitalised(rest.trim_end_matches('.'));
     match rule {
         Some(rule) => format!("{sentence} ({rule})."),
         None => format!("{sentence}."),
     }
+}
+
+/// As a sentence begins.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|it| it.to_uppercase().to_string());
+    format!("{}{}", first.unwrap_or_default(), letters.as_str())
 }
 
 /// `E4`, `C12`.

@@ -225,6 +225,7 @@ impl Zone {
         };
         let mut nav = vec![
             item("/", Key("nav-overview")),
+            item("/buy", Key("nav-buy")),
             item("/auto-topup", Key("nav-auto-topup")),
         ];
         nav.extend(who.account.has_subs.then(|| item("/subs", Key("nav-subs"))));

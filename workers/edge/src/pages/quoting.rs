@@ -1,0 +1,238 @@
+//! What credits cost, either way (P1), and what the buttons say that pay it: on the page, and as one types.
+
+use super::catalogue::Key;
+use super::form::{Fields, Form};
+use super::visitor::SignedIn;
+use super::voice::Voice;
+use super::words;
+use super::zone::{Trouble, Zone};
+use axum::extract::{Query, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use topup_gateways::payment::PayChannel;
+use topup_rules::access::Act;
+use topup_rules::ids::Service;
+use topup_rules::money::Money;
+use topup_rules::prices::{NoPrice, Quote, Wanted};
+use topup_rules::settle::PurchaseMethod;
+use topup_store::OneClickView;
+
+pub(super) fn routes() -> Router<Arc<Zone>> {
+    Router::new().route("/buy/quote", get(follows))
+}
+
+/// What will be charged for what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Summary {
+    /// `500 SMS credits`.
+    pub(super) what: String,
+    /// Of one credit.
+    pub(super) unit_price: String,
+    pub(super) tax: Option<String>,
+    pub(super) price: String,
+    /// What of it a form bears, to be compared with what is charged.
+    pub(super) shown: String,
+}
+
+impl Summary {
+    pub(super) fn of(voice: &Voice, service: Service, quote: &Quote) -> Self {
+        let credits = voice.credits(quote.credits);
+        let values = [
+            ("credits", credits.as_str()),
+            ("service", Voice::service(service)),
+        ];
+        Self {
+            what: voice.with(Key("topup-line"), &values),
+            unit_price: voice.unit_price(quote.unit_price, quote.price.currency),
+            tax: (quote.tax.amount_minor > 0).then(|| voice.money(quote.tax)),
+            price: voice.money(quote.price),
+            shown: format!("{service} {} {}", quote.credits, quote.price),
+        }
+    }
+}
+
+/// How it is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// With the card that was saved for it, at once.
+    OneClick,
+    /// On the gateway's page, by card.
+    Card,
+    /// On the gateway's page, from the phone.
+    Phone,
+}
+
+impl Way {
+    pub(super) const ALL: [Self; 3] = [Self::OneClick, Self::Card, Self::Phone];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::OneClick => "one-click",
+            Self::Card => "card",
+            Self::Phone => "phone",
+        }
+    }
+
+    pub(super) const fn method(self) -> PurchaseMethod {
+        match self {
+            Self::OneClick => PurchaseMethod::OneClick,
+            Self::Card | Self::Phone => PurchaseMethod::Hosted,
+        }
+    }
+
+    pub(super) const fn channels(self) -> &'static [PayChannel] {
+        match self {
+            Self::OneClick => &[],
+            Self::Card => &[PayChannel::Card],
+            Self::Phone => &[PayChannel::MobileMoney],
+        }
+    }
+}
+
+/// A button that pays.
+#[derive(Debug, Serialize)]
+pub(super) struct WayButton {
+    pub(super) id: &'static str,
+    pub(super) text: String,
+}
+
+/// What is asked for: all of it may be missing, or be anything.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    service: String,
+    #[serde(default)]
+    credits: String,
+    #[serde(default)]
+    amount: String,
+}
+
+impl Asked {
+    pub(super) fn into_fields(self) -> Fields {
+        Fields::new(vec![
+            ("service".to_owned(), self.service),
+            ("credits".to_owned(), self.credits),
+            ("amount".to_owned(), self.amount),
+        ])
+    }
+}
+
+/// The price of what was typed, by the list as it is now; what has none is told beside its field.
+pub(super) async fn quote(
+    zone: &Zone,
+    who: &SignedIn,
+    service: Service,
+    fields: &Fields,
+    form: &mut Form,
+) -> Result<Option<Quote>, Trouble> {
+    who.may(Act::Quote)?;
+    let currency = who.account.currency;
+    let (credits, amount) = (fields.number("credits"), fields.number("amount"));
+    let wanted = match (credits.is_empty(), amount.is_empty()) {
+        (false, true) => credits.parse().map(Wanted::Credits).ok(),
+        (true, false) => {
+            let money = Money::of_text(&amount, currency);
+            money.map(|money| Wanted::Amount(money.amount_minor)).ok()
+        }
+        (true, true) | (false, false) => {
+            form.wrong("credits", who.voice.text(Key("buy-one-of-both")));
+            return Ok(None);
+        }
+    };
+    let Some(wanted) = wanted else {
+        match credits.is_empty() {
+            true => form.wrong("amount", who.voice.text(Key("buy-amount-wrong"))),
+            false => form.wrong("credits", who.voice.text(Key("buy-credits-wrong"))),
+        }
+        return Ok(None);
+    };
+    let prices = zone.database()?.store.prices().await?;
+    match prices.quote(service, currency, wanted) {
+        Ok(quote) => Ok(Some(quote)),
+        Err(none) => {
+            let text = words::refusal(&none.to_string());
+            match none {
+                NoPrice::OfCredits { .. } => form.wrong("credits", text),
+                NoPrice::OfAmount { .. } => form.wrong("amount", text),
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// What the buttons say: those that there are.
+pub(super) fn ways(
+    zone: &Zone,
+    who: &SignedIn,
+    one_click: Option<&OneClickView>,
+    quote: Option<&Quote>,
+) -> Vec<WayButton> {
+    let wallets = zone.edge.gateway.phone_wallets(who.account.currency);
+    let there = Way::ALL.into_iter().filter(|way| match way {
+        Way::OneClick => one_click.is_some(),
+        Way::Card => true,
+        Way::Phone => !wallets.is_empty(),
+    });
+    let price = quote.map(|quote| who.voice.money(quote.price));
+    there
+        .map(|way| WayButton {
+            id: way.name(),
+            text: match &price {
+                None => String::new(),
+                Some(price) => match way {
+                    Way::OneClick => one_click
+                        .map(|consent| pay_saved(&who.voice, price, consent))
+                        .unwrap_or_default(),
+                    Way::Card => who.voice.with(Key("pay-card"), &[("price", price)]),
+                    Way::Phone => {
+                        let or = format!(" {} ", who.voice.text(Key("or")));
+                        let wallets = wallets.join(&or);
+                        who.voice
+                            .with(Key("pay-phone"), &[("price", price), ("wallets", &wallets)])
+                    }
+                },
+            },
+        })
+        .collect()
+}
+
+/// What the button says that charges the saved card.
+pub(super) fn pay_saved(voice: &Voice, price: &str, consent: &OneClickView) -> String {
+    match &consent.last4 {
+        Some(last4) => voice.with(Key("pay-one-click"), &[("price", price), ("last4", last4)]),
+        None => voice.with(Key("pay-saved"), &[("price", price)]),
+    }
+}
+
+/// The summary, for the page's script: as one types.
+#[derive(Debug, Serialize)]
+struct Following {
+    summary: Option<Summary>,
+    /// What each button says.
+    ways: BTreeMap<&'static str, String>,
+    /// By field.
+    wrong: BTreeMap<&'static str, String>,
+}
+
+async fn follows(
+    State(zone): State<Arc<Zone>>,
+    who: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Following>, Trouble> {
+    let fields = asked.into_fields();
+    let service = who.wallet(fields.get("service"))?.service;
+    let mut form = Form::new("");
+    let quote = quote(&zone, &who, service, &fields, &mut form).await?;
+    let one_click = zone.database()?.store.one_click(who.account.account_id).await?;
+    let ways = ways(&zone, &who, one_click.as_ref(), quote.as_ref());
+    Ok(Json(Following {
+        summary: quote
+            .as_ref()
+            .map(|quote| Summary::of(&who.voice, service, quote)),
+        ways: ways.into_iter().map(|way| (way.id, way.text)).collect(),
+        wrong: form.into_wrong(),
+    }))
+}
