@@ -145,8 +145,8 @@ pub(super) fn page(voice: &Voice, purchase: &PurchaseView) -> PurchasePage {
 pub(super) fn said(voice: &Voice, purchase: &PurchaseView) -> Said {
     let (tone, tag, text) = match purchase.state {
         PaymentState::Pending if purchase.checkout_url.is_some() => (
-            Tone::Warn,
-            Key("state-not-paid"),
+            Tone::Plain,
+            Key("state-confirming"),
             voice.text(Key("bought-not-paid")),
         ),
         PaymentState::Charging | PaymentState::Pending | PaymentState::Unknown => (
