@@ -82,6 +82,7 @@ mod metrics;
 mod operators;
 mod pages;
 mod pages_auto_topup;
+mod pages_buying;
 mod pages_rights;
 mod pages_subs;
 mod pausing;
