@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(read("352.47"), Ok(35_247));
         assert_eq!(read("350"), Ok(35_000));
         assert_eq!(read("0.5"), Ok(50));
-        assert_eq!(read("0.005"), Err(DecimalError::TooPrecise));
+        assert_eq!(read("0.005"), Err(DecimalError::TooPrecise { places: 2 }));
         assert_eq!(read(""), Err(DecimalError::Malformed));
         assert_eq!(read("R 5"), Err(DecimalError::Malformed));
     }
