@@ -76,6 +76,7 @@ async fn an_account_holder_registers_a_card_by_the_pages_changes_the_figures_and
     .await?;
     visit.see("auto-topup-on").await?;
     other_figures(&visit, &app).await?;
+    another_card(&visit).await?;
     ended(&visit).await?;
     browser.close().await?;
     app.finish().await
@@ -129,6 +130,23 @@ async fn other_figures(visit: &Visit<'_>, app: &App) -> Result<()> {
     Ok(())
 }
 
+/// The one before serves until then.
+async fn another_card(visit: &Visit<'_>) -> Result<()> {
+    let site = &visit.site;
+    site.click("a[href='/auto-topup/sms']").await?;
+    site.says("main", "••••\u{a0}0409 is charged now").await?;
+    site.click("#agree").await?;
+    site.click("#register").await?;
+    site.click("#card option[value='4084084084084081']").await?;
+    site.click("#pay-card").await?;
+    site.comes_to("/auto-topup/registrations/").await?;
+    site.says("#outcome", "Auto top-up on").await?;
+    site.open("/auto-topup").await?;
+    site.says("#sms", "When a send leaves 120.5 credits or fewer")
+        .await?;
+    site.says("#sms", "••••\u{a0}4081").await
+}
+
 async fn ended(visit: &Visit<'_>) -> Result<()> {
     let site = &visit.site;
     site.click("a[href='/auto-topup/sms/disable']").await?;
@@ -148,7 +166,7 @@ async fn ended(visit: &Visit<'_>) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_declined_card_is_not_registered_and_the_page_says_so_and_what_to_do() -> Result<()> {
+async fn a_card_that_is_not_registered_or_comes_too_late_is_said_to_be_so_with_what_to_do() -> Result<()> {
     let mut app = fleet().await?;
     app.import(&[main_account(MAIN).credits(150)]).await?;
     let browser = Browser::open().await?;
@@ -172,6 +190,18 @@ async fn a_declined_card_is_not_registered_and_the_page_says_so_and_what_to_do()
         app.outside.captures(0).await?.is_empty(),
         "something was captured"
     );
+    // Paid, when the credits have come down to the threshold meanwhile.
+    fill(&visit, "100", "500", true).await?;
+    site.click("#register").await?;
+    site.says("h1", "1.00").await?;
+    app.send(&[event(MAIN).credits(60)]).await?;
+    app.balance_becomes(MAIN, "sms", "90").await?;
+    site.click("#card option[value='4084084084084081']").await?;
+    site.click("#pay-card").await?;
+    site.comes_to("/auto-topup/registrations/").await?;
+    site.says("#outcome", "Not switched on").await?;
+    site.says("main [role=status]", "(E4)").await?;
+    visit.see("registration-not-enabled").await?;
     browser.close().await?;
     app.finish().await
 }

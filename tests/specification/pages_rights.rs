@@ -249,5 +249,41 @@ async fn a_form_that_is_sent_twice_moves_once_and_registers_once() -> Result<()>
         app.rows.count(registered).await? == 1,
         "it was registered more than once"
     );
+    // What became of it is told to nobody else.
+    let id = "SELECT registration_id FROM card_registrations";
+    let id: Uuid = app.rows.client().query_one(id, &[]).await?.try_get(0)?;
+    let path = format!("/auto-topup/registrations/{id}");
+    for (account, status) in [(MAIN, 200), (SUB, 404), (STRANGER, 404)] {
+        let answer = Holder::of(&mut app, Some(account)).await?.get(&path).await?;
+        ensure!(answer.status() == status, "{account}: {}", answer.status());
+    }
+    app.finish().await
+}
+
+#[tokio::test]
+async fn a_main_account_with_many_subs_sees_them_page_by_page() -> Result<()> {
+    let mut app = fleet().await?;
+    let subs: Vec<_> = (3001..=3050).map(|sub| sub_account(sub, MAIN)).collect();
+    app.import(&subs).await?;
+    let main = Holder::of(&mut app, Some(MAIN)).await?;
+    let shown = async |path: &str| anyhow::Ok(main.get(path).await?.text().await?);
+    let listed = |page: &str| page.matches("<li class=\"sub\">").count();
+    let first = shown("/subs").await?;
+    ensure!(
+        listed(&first) == 50 && first.contains("after=3049"),
+        "{}",
+        listed(&first)
+    );
+    let last = shown("/subs?after=3049").await?;
+    ensure!(
+        listed(&last) == 1 && last.contains("Account 3050"),
+        "{}",
+        listed(&last)
+    );
+    ensure!(
+        main.get("/subs?after=x").await?.status() == 404,
+        "there is no such page"
+    );
+    ensure!(!last.contains("after="), "there is nothing behind the last page");
     app.finish().await
 }

@@ -37,7 +37,7 @@ pub(super) fn routes() -> Router<Arc<Zone>> {
 /// Where a page begins.
 #[derive(Debug, Deserialize)]
 struct After {
-    after: Option<AccountId>,
+    after: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,18 +72,18 @@ async fn listed(
     if !who.account.has_subs {
         return Err(Trouble::NotFound);
     }
+    let after = page.after.map(|after| after.parse::<AccountId>()).transpose();
+    let after = after.map_err(|_| Trouble::NotFound)?;
     let main = who.account.account_id;
     let store = &zone.database()?.store;
     // One more than the page shows says whether there is a next one.
-    let mut subs = store
-        .subs(main, page.after, SUBS_PER_PAGE.saturating_add(1))
-        .await?;
+    let mut subs = store.subs(main, after, SUBS_PER_PAGE.saturating_add(1)).await?;
     let has_more = subs.len() > usize::from(SUBS_PER_PAGE);
     subs.truncate(usize::from(SUBS_PER_PAGE));
     let last = subs.last().filter(|_| has_more);
     let view = SubsView {
         next: last.map(|last| format!("{HERE}?after={}", last.account_id)),
-        is_first: page.after.is_none(),
+        is_first: after.is_none(),
         subs: subs.iter().map(|sub| line(&who.voice, sub)).collect(),
     };
     zone.page("subs.html", &zone.inside(&who, HERE), &view)
