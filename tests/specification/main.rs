@@ -72,6 +72,7 @@ mod edge_limits;
 mod judge;
 mod migrations;
 mod network;
+mod plans;
 mod storm;
 
 // What happened can be followed, and the fleet be run by people.

@@ -91,9 +91,8 @@ enum Path {
 }
 
 /// The debit of the wallets is to look each of them up by its key, in the order of the arrays it is given, which is
-/// the lock order: by no other way of joining, and planned once a connection, without a look at how many there are.
-const BEGIN: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_hashjoin = off;
-    SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
+/// the lock order: by no other way of joining, however many there are.
+const BEGIN: &str = "BEGIN; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
 
 impl Store {
     /// Debits a batch of sends, each exactly once.
