@@ -17,6 +17,10 @@ use topup_rules::sends::key_bound;
 const AFTER: SignedDuration = SignedDuration::from_hours(2);
 /// Days with fewer bytes are read without an index as fast.
 const INDEXED_FROM_BYTES: i64 = 64 * 1_024;
+/// Days with more are not indexed but by the owner: 4,000,000 entries or so. With two cores and everything in memory,
+/// five million were indexed in 10 seconds beside other work, which is longer than writers would wait, and each attempt
+/// would be lost. Readers bear it; the owner may make the index at any time.
+const INDEXED_BY_FUNCTION_TO_BYTES: i64 = 400 * 1_024 * 1_024;
 /// A day is not counted again sooner than so, however many entries come late.
 const COUNTED_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(20);
 /// The advisory lock under which days are indexed and counted.
@@ -24,7 +28,7 @@ const HISTORY_LOCK: i64 = 0x746f_7075_7000_0004;
 /// How long the owner, whom nobody waits for, may take to make an index, or anybody to count a day.
 const WORK_TIME_MAX: Duration = Duration::from_mins(10);
 /// Where it is not the owner who makes the index, writers of late entries wait for it: so for shorter than they wait for
-/// a lock at all. A day that takes longer stays without, which readers bear and writers do not notice.
+/// a lock at all.
 const INDEX_BY_FUNCTION: &str =
     "SET lock_timeout = '200ms'; SET statement_timeout = '8s'; SET maintenance_work_mem = '256MB'";
 const INDEX_BY_OWNER: &str =
@@ -35,6 +39,7 @@ const COUNTING: &str = "SET lock_timeout = '2s'; SET statement_timeout = '10min'
 struct Todo {
     day: Date,
     wants_index: bool,
+    is_too_large: bool,
     wants_count: bool,
 }
 
@@ -47,6 +52,8 @@ pub struct DaysReady {
     pub counted: Vec<Date>,
     /// They could not be given their index: somebody wrote to them, or it took too long. It is tried again.
     pub put_off: Vec<Date>,
+    /// They lack their index, and only the owner of the tables could make it beside those who write.
+    pub too_large: Vec<Date>,
 }
 
 impl Store {
@@ -69,7 +76,10 @@ impl Store {
         }
         let is_owner = owns_ledger(&client).await?;
         let mut is_counted_so_far = true;
-        for todo in todo(&client).await? {
+        for todo in todo(&client, is_owner).await? {
+            if todo.is_too_large {
+                ready.too_large.push(todo.day);
+            }
             if todo.wants_index {
                 match index(&mut client, todo.day, is_owner).await {
                     Ok(()) => ready.indexed.push(todo.day),
@@ -88,9 +98,14 @@ impl Store {
     }
 }
 
-async fn todo(client: &Client) -> Result<Vec<Todo>, StoreError> {
+async fn todo(client: &Client, is_owner: bool) -> Result<Vec<Todo>, StoreError> {
     let now: Timestamp = client.query_one("SELECT clock_timestamp()", &[]).await?.get(0);
     let over = utc_day(now.checked_sub(AFTER).unwrap_or(now)).saturating_sub(1.day());
+    let indexed_to_bytes = if is_owner {
+        i64::MAX
+    } else {
+        INDEXED_BY_FUNCTION_TO_BYTES
+    };
     let rows = client
         .query(
             include_str!("history/todo.sql"),
@@ -98,6 +113,7 @@ async fn todo(client: &Client) -> Result<Vec<Todo>, StoreError> {
                 &partition_name(over),
                 &INDEXED_FROM_BYTES,
                 &COUNTED_AGAIN_AFTER.as_secs_f64(),
+                &indexed_to_bytes,
             ],
         )
         .await?;
@@ -108,6 +124,7 @@ async fn todo(client: &Client) -> Result<Vec<Todo>, StoreError> {
         days.push(Todo {
             day,
             wants_index: row.try_get("wants_index")?,
+            is_too_large: row.try_get("is_too_large")?,
             wants_count: row.try_get("wants_count")?,
         });
     }
