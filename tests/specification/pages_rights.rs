@@ -115,8 +115,11 @@ async fn kept(app: &App) -> Result<String> {
 }
 
 /// Pages about the account's own, and about the sub that the main alone has.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 11] = [
     "/",
+    "/buy",
+    "/one-click",
+    "/one-click/disable",
     "/auto-topup",
     "/auto-topup/sms",
     "/auto-topup/sms/disable",
@@ -285,5 +288,57 @@ async fn a_main_account_with_many_subs_sees_them_page_by_page() -> Result<()> {
         "there is no such page"
     );
     ensure!(!last.contains("after="), "there is nothing behind the last page");
+    app.finish().await
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_twice_buys_once_and_nothing_but_what_it_showed() -> Result<()> {
+    let mut app = fleet().await?;
+    let main = Holder::of(&mut app, Some(MAIN)).await?;
+    let request = Uuid::now_v7().to_string();
+    let form = |shown: &'static str| {
+        let request = request.clone();
+        [
+            ("request", request),
+            ("service", "sms".to_owned()),
+            ("credits", "10".to_owned()),
+            ("way", "card".to_owned()),
+            ("shown", shown.to_owned()),
+        ]
+    };
+    let csrf = main.csrf().await?;
+    let whole = |shown| {
+        let mut fields = BTreeMap::from(form(shown));
+        fields.insert("csrf", csrf.clone());
+        fields
+    };
+    let bought = "SELECT count(*) FROM purchases";
+    // Another price, another quantity, or none at all was shown.
+    for shown in ["sms+10+ZAR+7.04", "sms+1+ZAR+0.71", ""] {
+        let answer = main.post("/buy", &whole(shown)).await?;
+        ensure!(answer.status() == 422, "{shown}: {}", answer.status());
+    }
+    ensure!(
+        app.rows.count(bought).await? == 0,
+        "what was not shown was bought"
+    );
+    let fields = whole("sms+10+ZAR+7.05");
+    let (first, second) = tokio::join!(main.post("/buy", &fields), main.post("/buy", &fields));
+    for answer in [first?, second?, main.post("/buy", &fields).await?] {
+        let status = answer.status();
+        ensure!(status == 200 || status == 303, "{status}");
+    }
+    ensure!(app.rows.count(bought).await? == 1, "it was bought more than once");
+    // What became of it is told to nobody else; what is not paid has no receipt.
+    let id = "SELECT purchase_id FROM purchases";
+    let id: Uuid = app.rows.client().query_one(id, &[]).await?.try_get(0)?;
+    let path = format!("/purchases/{id}");
+    for (account, status) in [(MAIN, 200), (SUB, 404), (STRANGER, 404)] {
+        let holder = Holder::of(&mut app, Some(account)).await?;
+        let answer = holder.get(&path).await?;
+        ensure!(answer.status() == status, "{account}: {}", answer.status());
+        let receipt = holder.get(&format!("{path}/receipt")).await?;
+        ensure!(receipt.status() == 404, "{account}: {}", receipt.status());
+    }
     app.finish().await
 }
