@@ -145,7 +145,7 @@ async fn a_card_is_forgotten_here_and_at_the_gateway_with_the_last_that_its_acco
         .whatsapp()
         .credits(150)
         .card("AUTH_ok");
-    shop.app.import(&[both.clone()]).await?;
+    shop.app.import(std::slice::from_ref(&both)).await?;
     let holder = shop.app.holder(ACCOUNT).await?;
     let tokens = "SELECT count(*) FROM cards WHERE authorization_code <> ''";
     holder.delete(WALLET).await?.ok()?;

@@ -299,7 +299,13 @@ const OPERATOR: &[Rights] = &[
     ("topups", &[SELECT]),
     ("topup_steps", &[SELECT]),
     ("card_spacing", &[SELECT]),
-    ("payments", &[SELECT, update(&["checkout_url", "answer", "paid_brand", "paid_last4"])]),
+    (
+        "payments",
+        &[
+            SELECT,
+            update(&["checkout_url", "answer", "paid_brand", "paid_last4"]),
+        ],
+    ),
     ("payment_calls", &[SELECT]),
     ("purchases", &[SELECT, update(&["email", "billing"])]),
     ("payments_buy", &[SELECT]),
