@@ -2,6 +2,8 @@
 //! behind it: every page that they come by is looked at ([`Visit`](crate::visit::Visit)).
 
 mod auto_topup;
+mod buying;
 mod ledger_file;
+mod phone;
 mod repair;
 mod subs;

@@ -14,8 +14,9 @@ use topup_tests::{App, account_id, store_on};
 /// Who signs in, and by what.
 pub(crate) const EMAIL: &str = "ops@example.com";
 pub(crate) const PASSWORD: &str = "correct horse battery";
-/// The gateway's test cards: one that pays, and one whose bank asks first.
+/// The gateway's test cards: one that pays, one that does not, and one whose bank asks first.
 pub(crate) const CARD_OK: &str = "4084084084084081";
+pub(crate) const CARD_DECLINED: &str = "4084080000005408";
 pub(crate) const CARD_3DS: &str = "4084080000000409";
 /// The cookie of a session, of an edge that is called without TLS.
 const SESSION_COOKIE: &str = "topup-session";
@@ -77,6 +78,25 @@ impl<'a> Visit<'a> {
                 .with_context(|| format!("writing {}", path.display()))?;
         }
         Ok(())
+    }
+
+    /// The same of a page that looks again by itself: one quick look, and another one where the page was quicker.
+    pub(crate) async fn glimpse(&self, name: &str) -> Result<()> {
+        self.site.look(Screen::Phone, Light::Day).await?;
+        let mut glimpse = self.glimpsed(name).await;
+        if glimpse.is_err() {
+            glimpse = self.glimpsed(name).await;
+        }
+        self.site.look(Screen::Desk, Light::Day).await?;
+        glimpse
+    }
+
+    async fn glimpsed(&self, name: &str) -> Result<()> {
+        let picture = self.site.picture().await?;
+        let open = self.site.is_open_to_all(&self.checks).await;
+        open.with_context(|| name.to_owned())?;
+        let path = self.into.join(format!("{name}-phone.png"));
+        fs::write(&path, picture).with_context(|| format!("writing {}", path.display()))
     }
 
     /// Chooses a card on the gateway's page, and pays.
