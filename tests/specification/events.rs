@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use topup_rules::message::event::{EXCHANGE, Event};
 use topup_store::{Adjusted, ByHand, SettingsChange};
 use topup_tests::{
-    App, AppOptions, CardPayment, credits, event, eventually, main_account, sms_wallet, store_on, sub_account,
+    Account, App, AppOptions, CardPayment, credits, event, eventually, main_account, sms_wallet, store_on,
+    sub_account,
 };
 use uuid::Uuid;
 
@@ -178,5 +179,69 @@ async fn a_reversal_is_told_of_once_and_every_wallet_that_it_disables() -> Resul
             "topup.succeeded"
         ]
     );
+    Ok(())
+}
+
+/// The sub's figures, as its main wants them from now on.
+fn figures(quantity: u32) -> serde_json::Value {
+    serde_json::json!({"method": "transfer", "threshold": "100", "quantity": quantity.to_string()})
+}
+
+const SETTINGS: &str = "/accounts/2001/wallets/sms/auto-topup";
+
+fn main_and_sub(quantity: u32) -> [Account; 2] {
+    [
+        main_account(1001).credits(1000),
+        sub_account(2001, 1001).credits(150).transfer().quantity(quantity),
+    ]
+}
+
+#[tokio::test]
+async fn a_change_of_settings_is_heard_at_once_and_what_an_import_brings_where_it_is_a_change() -> Result<()>
+{
+    // There is no sweeper: whoever wrote an event publishes it.
+    let mut app = App::start(with_quick_sweeper(AppOptions::only(&["edge"]))).await?;
+    listen(&app).await?;
+    app.import(&main_and_sub(500)).await?;
+    let main = app.holder(1001).await?;
+    for _ in 0..2 {
+        main.put(SETTINGS, &figures(600)).await?.ok()?;
+    }
+    hears(&app, &["autotopup.enabled of 2001"]).await?;
+    for _ in 0..2 {
+        app.import(&main_and_sub(700)).await?;
+    }
+    app.fleet.add("sweeper").await?;
+    let enabled = "autotopup.enabled of 2001";
+    hears(&app, &[enabled, enabled]).await?;
+    app.finish().await
+}
+
+// The points at which a process can be killed are in builds with debug assertions alone.
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn an_event_of_settings_whose_edge_is_killed_is_heard_under_one_id() -> Result<()> {
+    for (point, published) in [("result-committed", 1), ("confirmed", 2)] {
+        let mut app = App::start(with_quick_sweeper(AppOptions::only(&[]))).await?;
+        listen(&app).await?;
+        app.import(&main_and_sub(500)).await?;
+        app.fleet
+            .add_with("edge", &[(topup_failpoints::VARIABLE, point)])
+            .await?;
+        let dying = app.holder(1001).await?;
+        // It may have answered before it died; or not.
+        let _either = dying.put(SETTINGS, &figures(600)).await;
+        eventually("the edge's end", async || {
+            Ok(app.fleet.worker("edge")?.try_wait()?)
+        })
+        .await?;
+        app.fleet.add("edge").await?;
+        let main = app.holder(1001).await?;
+        main.put(SETTINGS, &figures(600)).await?.ok()?;
+        app.fleet.add("sweeper").await?;
+        hears(&app, &["autotopup.enabled of 2001"]).await?;
+        assert_eq!(app.broker.look(QUEUE).await?.len(), published, "{point}");
+        app.finish().await?;
+    }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Events for platforms, written to the outbox in the transaction of the change that they tell of.
 //!
 //! Those of changes that the account holder is told of, too, come with their notices (`notices`). Left out: settings that
-//! an import brings, which whoever imports knows.
+//! an import brings to a wallet that was not there before.
 
 use crate::StoreError;
 use crate::outbox::{self, Draft, OutboxMessage};

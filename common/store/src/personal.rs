@@ -228,7 +228,7 @@ impl Store {
     /// # Errors
     /// The database's.
     pub async fn remove_personal(&self, account: AccountId) -> Result<Removed, StoreError> {
-        self.transact(|tx| async move {
+        let outcome = self.transact(|tx| async move {
             // Whoever begins anything of the account has its wallet first.
             let sql = format!(
                 "SELECT {} FROM wallets w WHERE w.account_id = $1 ORDER BY w.service FOR UPDATE",
@@ -237,22 +237,24 @@ impl Store {
             let wallets = tx.query(&sql, &[&account.get()]).await?;
             let wallets: Vec<Wallet> = wallets.iter().map(rows::wallet).collect::<Result<_, _>>()?;
             let Some(under_way) = under_way(&tx, account).await? else {
-                return Ok(Removed::NoAccount);
+                return Ok((Removed::NoAccount, Vec::new()));
             };
             if let Err(refusal) = may_remove(&under_way) {
-                return Ok(Removed::Refused(refusal));
+                return Ok((Removed::Refused(refusal), Vec::new()));
             }
             let now = tx.clock().await?;
             let ended = wallets.iter().filter_map(|wallet| ended(wallet, now));
-            events::write(&tx, ended, now, None).await?;
+            let events = events::write(&tx, ended, now, None).await?;
             let mut removed = Vec::new();
             for (part, statement) in REMOVALS {
                 let rows = tx.execute(statement, &[&account.get()]).await?;
                 removed.push(RemovedPart { part, rows });
             }
-            Ok(Removed::Done(removed))
-        })
-        .await
+            Ok((Removed::Done(removed), events))
+        });
+        let (removed, events) = outcome.await?;
+        self.publish(events);
+        Ok(removed)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::StoreError;
 use crate::client::Client;
 use crate::listing::WALKS_AT_ONCE;
+use crate::outbox::OutboxMessage;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use jiff::{SignedDuration, Timestamp};
 use rustls::RootCertStore;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_postgres_rustls::MakeRustlsConnect;
+use topup_failpoints::{Point, reach};
 
 /// How long reaching a host may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -74,7 +76,12 @@ pub struct Store {
     patience: Option<Duration>,
     /// Turns of those who read entries without an index.
     pub(crate) walks: Arc<Semaphore>,
+    /// Who publishes what a change wants published whose caller does not hear of it.
+    publishes: Option<Publishes>,
 }
+
+/// Takes the rows of a change that was just committed, and never waits.
+type Publishes = Arc<dyn Fn(Vec<OutboxMessage>) + Send + Sync>;
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -161,7 +168,27 @@ impl Store {
             pool,
             patience: patience(options.statement_timeout_s),
             walks: Arc::new(Semaphore::new(WALKS_AT_ONCE)),
+            publishes: None,
         })
+    }
+
+    /// The same, which hands on the events of settings, imports and removals right after their commit: they follow from
+    /// the change and are nothing to its caller. Without it the sweeper publishes them.
+    #[must_use]
+    pub fn publishing(mut self, publishes: impl Fn(Vec<OutboxMessage>) + Send + Sync + 'static) -> Self {
+        self.publishes = Some(Arc::new(publishes));
+        self
+    }
+
+    /// Hands on what a committed change wants published.
+    pub(crate) fn publish(&self, rows: Vec<OutboxMessage>) {
+        if rows.is_empty() {
+            return;
+        }
+        reach(Point::ResultCommitted);
+        if let Some(publishes) = &self.publishes {
+            publishes(rows);
+        }
     }
 
     /// A connection of the pool, which has just shown that it lives.

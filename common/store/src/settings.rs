@@ -5,6 +5,7 @@
 //! Left out: registering a card at the gateway (E3); its outcome comes here.
 
 use crate::cards::{self, SavedCard};
+use crate::outbox::OutboxMessage;
 use crate::transaction::Tx;
 use crate::{Store, StoreError, events, locks, topups};
 use jiff::Timestamp;
@@ -38,7 +39,27 @@ pub enum SettingsChange {
     NoWallet,
 }
 
+/// The same, and what platforms hear of it.
+pub(crate) struct Changed {
+    change: SettingsChange,
+    pub(crate) events: Vec<OutboxMessage>,
+}
+
+impl From<SettingsChange> for Changed {
+    fn from(change: SettingsChange) -> Self {
+        Self {
+            change,
+            events: Vec::new(),
+        }
+    }
+}
+
 impl Store {
+    fn told(&self, changed: Changed) -> SettingsChange {
+        self.publish(changed.events);
+        changed.change
+    }
+
     /// E1–E4, E6, E8: `who` enables card top-up, or enables it again, or registers another card. The agreement is
     /// kept; a card that nothing needs any more is forgotten.
     ///
@@ -52,17 +73,17 @@ impl Store {
         quantity: Credits,
         consent: Option<&CardConsent>,
     ) -> Result<SettingsChange, StoreError> {
-        self.transact(|tx| async move {
+        let changed = self.transact(|tx| async move {
             let Some((account, wallet)) = lock(&tx, wallet).await? else {
-                return Ok(SettingsChange::NoWallet);
+                return Ok(SettingsChange::NoWallet.into());
             };
             let actor = Actor::of(&account, who);
             match settings::enable_card(&account, &wallet, actor, consent.is_some(), threshold, quantity) {
-                Err(refusal) => Ok(SettingsChange::Refused(refusal)),
+                Err(refusal) => Ok(SettingsChange::Refused(refusal).into()),
                 Ok(enabled) => enable_with_card(&tx, wallet.key, enabled, consent).await,
             }
-        })
-        .await
+        });
+        Ok(self.told(changed.await?))
     }
 
     /// E1, E2, E4, E6: `who` enables transfer top-up, or enables it again.
@@ -76,17 +97,17 @@ impl Store {
         threshold: Credits,
         quantity: Credits,
     ) -> Result<SettingsChange, StoreError> {
-        self.transact(|tx| async move {
+        let changed = self.transact(|tx| async move {
             let Some((account, wallet)) = lock(&tx, wallet).await? else {
-                return Ok(SettingsChange::NoWallet);
+                return Ok(SettingsChange::NoWallet.into());
             };
             let actor = Actor::of(&account, who);
             match settings::enable_transfer(&account, &wallet, actor, threshold, quantity) {
-                Err(refusal) => Ok(SettingsChange::Refused(refusal)),
+                Err(refusal) => Ok(SettingsChange::Refused(refusal).into()),
                 Ok(enabled) => done(&tx, wallet.key, AutoTopup::Enabled(enabled), None).await,
             }
-        })
-        .await
+        });
+        Ok(self.told(changed.await?))
     }
 
     /// E4, E5: `who` changes threshold and quantity. The card stays.
@@ -100,19 +121,19 @@ impl Store {
         threshold: Credits,
         quantity: Credits,
     ) -> Result<SettingsChange, StoreError> {
-        self.transact(|tx| async move {
+        let changed = self.transact(|tx| async move {
             let Some((account, wallet)) = lock(&tx, wallet).await? else {
-                return Ok(SettingsChange::NoWallet);
+                return Ok(SettingsChange::NoWallet.into());
             };
             match settings::change(&wallet, Actor::of(&account, who), threshold, quantity) {
-                Err(refusal) => Ok(SettingsChange::Refused(refusal)),
+                Err(refusal) => Ok(SettingsChange::Refused(refusal).into()),
                 Ok(changed) => {
                     let card = card_id(&tx, wallet.key).await?;
                     done(&tx, wallet.key, changed, card).await
                 }
             }
-        })
-        .await
+        });
+        Ok(self.told(changed.await?))
     }
 
     /// E6: `who` disables auto top-up; `reason` is for the account holder. What is disabled already keeps its reason. The
@@ -126,12 +147,12 @@ impl Store {
         who: AccountId,
         reason: &str,
     ) -> Result<SettingsChange, StoreError> {
-        self.transact(|tx| async move {
+        let changed = self.transact(|tx| async move {
             let Some((account, wallet)) = lock(&tx, wallet).await? else {
-                return Ok(SettingsChange::NoWallet);
+                return Ok(SettingsChange::NoWallet.into());
             };
             if let Err(refusal) = settings::may_disable(&wallet, Actor::of(&account, who)) {
-                return Ok(SettingsChange::Refused(refusal));
+                return Ok(SettingsChange::Refused(refusal).into());
             }
             let done = match wallet.auto_topup {
                 AutoTopup::Enabled(settings) => {
@@ -143,13 +164,13 @@ impl Store {
                 }
                 as_it_was @ (AutoTopup::Off | AutoTopup::Disabled { .. }) => {
                     write(&tx, wallet.key, &as_it_was, None).await?;
-                    SettingsChange::Done(as_it_was)
+                    SettingsChange::Done(as_it_was).into()
                 }
             };
             cards::forget_unused(&tx, wallet.key.account).await?;
             Ok(done)
-        })
-        .await
+        });
+        Ok(self.told(changed.await?))
     }
 
     /// L1: sets the low-credit notice threshold; 0: never. It is no debit, and notifies nobody. Auto top-up stays
@@ -200,13 +221,18 @@ pub(crate) async fn done(
     key: WalletKey,
     auto: AutoTopup,
     card: Option<Uuid>,
-) -> Result<SettingsChange, StoreError> {
-    if write(tx, key, &auto, card).await? {
-        let now = tx.clock().await?;
-        // The sweeper publishes it: a platform that asked for the change knows of it already.
-        events::write(tx, settings_changed(key, &auto, now), now, None).await?;
-    }
-    Ok(SettingsChange::Done(auto))
+) -> Result<Changed, StoreError> {
+    let events = match write(tx, key, &auto, card).await? {
+        true => {
+            let now = tx.clock().await?;
+            events::write(tx, settings_changed(key, &auto, now), now, None).await?
+        }
+        false => Vec::new(),
+    };
+    Ok(Changed {
+        change: SettingsChange::Done(auto),
+        events,
+    })
 }
 
 async fn enable_with_card(
@@ -214,10 +240,10 @@ async fn enable_with_card(
     key: WalletKey,
     enabled: AutoTopupSettings,
     consent: Option<&CardConsent>,
-) -> Result<SettingsChange, StoreError> {
+) -> Result<Changed, StoreError> {
     // The rules let nothing be enabled without.
     let Some(consent) = consent else {
-        return Ok(SettingsChange::Refused(SettingsRefusal::NotAgreed));
+        return Ok(SettingsChange::Refused(SettingsRefusal::NotAgreed).into());
     };
     let card = cards::keep(tx, key.account, &consent.card).await?;
     let (terms, address) = (&consent.terms_version, &consent.address);

@@ -119,5 +119,7 @@ fn database(
         Store::new(&options).map_err(|wrong| SettingsError::about("database.url", &wrong.to_string()))?;
     tokio::spawn(telemetry::watch_pool(store.clone()));
     let (outbox, task) = Outbox::start(store.clone(), publisher.clone());
+    let events = outbox.clone();
+    let store = store.publishing(move |rows| events.send(rows));
     Ok(Some((PublicDatabase { store, outbox }, task)))
 }

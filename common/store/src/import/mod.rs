@@ -13,8 +13,9 @@ pub use line::{AccountImport, AutoTopupImport, KindImport, WalletImport};
 
 use crate::cards;
 use crate::ledger::{self, Entry};
+use crate::outbox::OutboxMessage;
 use crate::transaction::Tx;
-use crate::{Store, StoreError, locks, settings};
+use crate::{Store, StoreError, events, locks, settings};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -84,15 +85,20 @@ impl Store {
             Ok(kind) => kind,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        self.transact(|tx| async move {
+        let imported = self.transact(|tx| async move {
             let keys = line.wallets.iter().map(|w| w.key(line.account_id));
             let existing = locks::wallets(&tx, keys).await?;
             if let Err(refusal) = fits_what_is_there(&tx, line, kind).await? {
                 return Ok(Err(refusal));
             }
-            Ok(Ok(write(&tx, line, existing).await?))
-        })
-        .await
+            let mut events = Vec::new();
+            let imported = write(&tx, line, existing, &mut events).await?;
+            Ok(Ok((imported, events)))
+        });
+        Ok(imported.await?.map(|(imported, events)| {
+            self.publish(events);
+            imported
+        }))
     }
 }
 
@@ -142,13 +148,14 @@ async fn write(
     tx: &Tx,
     line: &AccountImport,
     existing: BTreeMap<WalletKey, Wallet>,
+    events: &mut Vec<OutboxMessage>,
 ) -> Result<Imported, StoreError> {
     let account = write_account(tx, line).await?;
     let now = tx.clock().await?;
     let mut wallets = Vec::with_capacity(line.wallets.len());
     for wallet in &line.wallets {
         let before = existing.get(&wallet.key(line.account_id));
-        wallets.push(write_wallet(tx, line.account_id, wallet, before, now).await?);
+        wallets.push(write_wallet(tx, line.account_id, wallet, before, now, events).await?);
     }
     Ok(Imported {
         account_id: line.account_id,
@@ -200,6 +207,7 @@ async fn write_wallet(
     line: &WalletImport,
     before: Option<&Wallet>,
     now: Timestamp,
+    events: &mut Vec<OutboxMessage>,
 ) -> Result<ImportedWallet, StoreError> {
     let key = line.key(account);
     if before.is_none() {
@@ -216,6 +224,12 @@ async fn write_wallet(
         None => (false, None),
         Some(wanted) => write_settings(tx, key, wanted, before.map(|w| &w.auto_topup)).await?,
     };
+    // What a wallet begins with is no news to anybody; that somebody's settings became others is.
+    if settings_changed && before.is_some() {
+        let auto = locks::wallet(tx, key).await?.map(|wallet| wallet.auto_topup);
+        let event = auto.and_then(|auto| topup_rules::events::settings_changed(key, &auto, now));
+        events.extend(events::write(tx, event, now, None).await?);
+    }
     let change = match before {
         None => Change::Created,
         Some(_) if notice_changed || settings_changed => Change::Updated,

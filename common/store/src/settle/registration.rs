@@ -51,7 +51,7 @@ pub(super) async fn succeed(
     let refund = policy.refund_registration;
     match decided {
         Registered::Enable { settings, card } => {
-            let card = enable_with(change, registration, settings, card).await?;
+            let (card, mut rows) = enable_with(change, registration, settings, card).await?;
             let end = End {
                 outcome: RegistrationOutcome::Enabled,
                 reason: None,
@@ -60,7 +60,8 @@ pub(super) async fn succeed(
                 refund,
                 is_given_back: refund,
             };
-            Ok((true, write(change, registration, &end).await?))
+            rows.extend(write(change, registration, &end).await?);
+            Ok((true, rows))
         }
         Registered::NotEnabled { reason } => {
             cards::give_up(tx, key.account, &result.gateway, result.card.as_ref()).await?;
@@ -150,21 +151,21 @@ async fn enable_with(
     registration: &Registration,
     enabled: AutoTopupSettings,
     card: SeenCard,
-) -> Result<Uuid, StoreError> {
+) -> Result<(Uuid, Vec<OutboxMessage>), StoreError> {
     let Change { tx, result, .. } = change;
     let key: WalletKey = registration.wallet;
     let saved = cards::of_seen(card, &registration.email, &result.gateway);
     let id = cards::keep(tx, key.account, &saved).await?;
     let (terms, address) = (&registration.terms_version, &registration.address);
     settings::keep_consent(tx, key, terms, address, registration.agreed_at).await?;
-    settings::done(tx, key, AutoTopup::Enabled(enabled), Some(id)).await?;
+    let changed = settings::done(tx, key, AutoTopup::Enabled(enabled), Some(id)).await?;
     tx.execute(
         "UPDATE payments SET card_id = $3 WHERE account_id = $1 AND reference = $2",
         &[&key.account.get(), &result.reference.as_str(), &id],
     )
     .await?;
     cards::forget_unused(tx, key.account).await?;
-    Ok(id)
+    Ok((id, changed.events))
 }
 
 /// How it ended, and that the account holder is told.
