@@ -231,10 +231,7 @@ async fn an_event_of_settings_whose_edge_is_killed_is_heard_under_one_id() -> Re
         let dying = app.holder(1001).await?;
         // It may have answered before it died; or not.
         let _either = dying.put(SETTINGS, &figures(600)).await;
-        eventually("the edge's end", async || {
-            app.fleet.worker("edge")?.try_wait()
-        })
-        .await?;
+        eventually("the edge's end", async || app.fleet.worker("edge")?.try_wait()).await?;
         app.fleet.add("edge").await?;
         let main = app.holder(1001).await?;
         main.put(SETTINGS, &figures(600)).await?.ok()?;

@@ -118,9 +118,10 @@ impl Senders {
         let bar = progress::bar("asking leave to send", u64::from(count));
         let next = AtomicU32::new(0);
         let pause = Duration::from_secs(1) / per_s;
+        // Making them takes milliseconds each, for which the first who ask would wait.
+        let clients: Vec<Client> = (0..CONNECTIONS).map(|_| client()).collect::<Result<_>>()?;
         let start = Instant::now();
-        let one = async || {
-            let client = client()?;
+        let one = async |client: Client| {
             let mut took = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
@@ -137,7 +138,7 @@ impl Senders {
                 bar.inc(1);
             }
         };
-        let took: Vec<SignedDuration> = try_join_all((0..CONNECTIONS).map(|_| one())).await?.concat();
+        let took: Vec<SignedDuration> = try_join_all(clients.into_iter().map(one)).await?.concat();
         bar.finish_and_clear();
         Ok(Asked {
             per_s: f64::from(count) / start.elapsed().as_secs_f64(),
