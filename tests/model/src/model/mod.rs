@@ -181,13 +181,6 @@ impl Model {
         }
     }
 
-    fn auto_is_enabled(&self, wallet: &str) -> bool {
-        self.world
-            .wallets
-            .get(wallet)
-            .is_some_and(|w| w.enabled().is_some())
-    }
-
     /// N1: the provider has taken a notice, or refused it for good.
     pub(crate) fn notice_ends(&mut self, key: &str, state: NoticeState) -> bool {
         let Some(notice) = self.world.notices.get_mut(key) else {

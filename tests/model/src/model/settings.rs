@@ -113,7 +113,7 @@ impl Model {
         "done"
     }
 
-    /// E6.
+    /// E6. The card is let go of with it, also where a failure had disabled it before.
     pub(crate) fn disable(&mut self, wallet: &str, who: i64, reason: &str) -> &'static str {
         let Some(row) = self.world.wallets.get(wallet) else {
             return "no wallet";
@@ -126,14 +126,16 @@ impl Model {
         if !may {
             return "E6";
         }
-        if self.auto_is_enabled(wallet) {
-            self.with_wallet(wallet, |row| {
-                if let Some(auto) = &mut row.auto {
+        self.with_wallet(wallet, |row| {
+            if let Some(auto) = &mut row.auto {
+                if auto.enabled {
                     auto.enabled = false;
                     auto.reason = Some(reason.to_owned());
                 }
-            });
-        }
+                auto.card = None;
+            }
+        });
+        self.forget_unused(account_of(wallet));
         "done"
     }
 
