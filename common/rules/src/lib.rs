@@ -108,9 +108,10 @@
 //! * **E4** When enabling and changing: current credits above the threshold, quantity at least the threshold, threshold
 //!   at least 0, quantity above 0. An import checks only the figures among themselves ([`settings::check_import`]).
 //! * **E5** The figures can be changed at any time, card by the account, transfer by the main, without a new card.
-//! * **E6** Disabling, at any time: card by the account or its main, transfer by the main. The card's token is forgotten with
-//!   it, here and at the gateway, unless 1-Click or another wallet needs it; one that a failure or a reversal disabled is
-//!   kept until it is registered anew or given up. Enabling card again takes the whole procedure, transfer one step. What whoever looks at it can do, follows from why it was ([`mending::mend`]).
+//! * **E6** Disabling, at any time: card by the account or its main, transfer by the main. The card's token is forgotten
+//!   with it, here and at the gateway, unless 1-Click or another wallet needs it; one that a failure or a reversal
+//!   disabled is kept until it is registered anew or given up. Enabling card again takes the whole procedure, transfer
+//!   one step. What whoever looks at it can do, follows from why it was ([`mending::mend`]).
 //! * **E7** Disabled while a top-up waits: it is skipped when it wakes ([`wake::wake`]). While a charge is with the
 //!   gateway: its result settles it ([`settle::settle`] does not look at the settings).
 //! * **E8** A new card is registered as in E3; the old one serves until then and is then forgotten, here and at the

@@ -72,6 +72,26 @@ names! {
     }
 }
 
+impl PaymentState {
+    /// The money was captured, whatever became of it since.
+    #[must_use]
+    pub const fn was_captured(self) -> bool {
+        match self {
+            Self::Succeeded | Self::Reversed => true,
+            Self::Charging | Self::Pending | Self::Unknown | Self::Parked | Self::Failed => false,
+        }
+    }
+
+    /// It is not settled: nobody knows yet, or nobody but a person can find out.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        match self {
+            Self::Charging | Self::Pending | Self::Unknown | Self::Parked => true,
+            Self::Succeeded | Self::Failed | Self::Reversed => false,
+        }
+    }
+}
+
 /// A top-up, as locked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topup {

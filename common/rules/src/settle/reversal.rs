@@ -101,7 +101,7 @@ pub(super) fn won(intent: &PaymentIntent, result: &PaymentResult) -> Settlement 
 
 /// The money went back without a word on which refund or dispute it was.
 fn all_of_it(intent: &PaymentIntent) -> Settlement {
-    let captured = captured_here(intent.state);
+    let captured = intent.state.was_captured();
     let event = if captured {
         Event::ReversedWhole
     } else {
@@ -168,17 +168,6 @@ fn undecided(intent: &PaymentIntent, event: Event) -> Option<Settlement> {
         Step::Nothing(already) => Some(Settlement::Nothing(already)),
         Step::Later(reason) => Some(Settlement::Later(reason.to_string())),
         Step::Never => Some(Settlement::Nothing(Already::SameState)),
-    }
-}
-
-const fn captured_here(state: PaymentState) -> bool {
-    match state {
-        PaymentState::Succeeded | PaymentState::Reversed => true,
-        PaymentState::Charging
-        | PaymentState::Pending
-        | PaymentState::Unknown
-        | PaymentState::Parked
-        | PaymentState::Failed => false,
     }
 }
 

@@ -69,7 +69,7 @@ async fn shown(
     who: SignedIn,
 ) -> Result<Response, Trouble> {
     let purchase = found(&zone, &who, &id).await?;
-    if is_open(purchase.state) {
+    if purchase.state.is_open() {
         let store = &zone.database()?.store;
         store.hasten(who.account.account_id, &purchase.reference).await?;
     }
@@ -79,24 +79,6 @@ async fn shown(
         true => looks_again(response, purchase.created_at, who.now),
         false => response,
     })
-}
-
-const fn is_open(state: PaymentState) -> bool {
-    match state {
-        PaymentState::Charging | PaymentState::Pending | PaymentState::Unknown | PaymentState::Parked => true,
-        PaymentState::Succeeded | PaymentState::Failed | PaymentState::Reversed => false,
-    }
-}
-
-const fn is_paid(state: PaymentState) -> bool {
-    match state {
-        PaymentState::Succeeded | PaymentState::Reversed => true,
-        PaymentState::Charging
-        | PaymentState::Pending
-        | PaymentState::Unknown
-        | PaymentState::Parked
-        | PaymentState::Failed => false,
-    }
 }
 
 pub(super) fn page(voice: &Voice, purchase: &PurchaseView) -> PurchasePage {
@@ -133,10 +115,10 @@ pub(super) fn page(voice: &Voice, purchase: &PurchaseView) -> PurchasePage {
         reference: purchase.reference.to_string(),
         when: voice.moment(purchase.created_at),
         checkout_url: purchase.checkout_url.clone(),
-        again: (!is_open(purchase.state)).then(|| buy::link(purchase.service, purchase.quantity)),
+        again: (!purchase.state.is_open()).then(|| buy::link(purchase.service, purchase.quantity)),
         has_failed,
-        receipt: is_paid(purchase.state).then(|| format!("{here}/receipt")),
-        is_looking: is_open(purchase.state) && purchase.state != PaymentState::Parked,
+        receipt: purchase.state.was_captured().then(|| format!("{here}/receipt")),
+        is_looking: purchase.state.is_open() && purchase.state != PaymentState::Parked,
         here,
     }
 }
@@ -239,7 +221,7 @@ async fn receipt(
     who: SignedIn,
 ) -> Result<Response, Trouble> {
     let purchase = found(&zone, &who, &id).await?;
-    let paid_at = purchase.settled_at.filter(|_| is_paid(purchase.state));
+    let paid_at = purchase.settled_at.filter(|_| purchase.state.was_captured());
     let paid_at = paid_at.ok_or(Trouble::NotFound)?;
     let voice = &who.voice;
     let currency = purchase.amount.currency;
