@@ -34,10 +34,12 @@ async fn start(name: &str, nodes: u8) -> Stack {
 static TURN: Mutex<()> = Mutex::const_new(());
 
 async fn channel(amqp_url: &str) -> Channel {
-    let connection = Connection::connect(amqp_url, ConnectionProperties::default())
-        .await
-        .expect("a broker");
-    connection.create_channel().await.expect("a channel")
+    try_channel(amqp_url).await.expect("a broker")
+}
+
+async fn try_channel(amqp_url: &str) -> lapin::Result<Channel> {
+    let connection = Connection::connect(amqp_url, ConnectionProperties::default()).await?;
+    connection.create_channel().await
 }
 
 /// A quorum queue, declared, with so many messages in it.
@@ -96,13 +98,17 @@ async fn message_is_there(channel: &Channel) {
     assert_eq!(got.delivery.data, b"here");
 }
 
-/// The same, once the nodes that are left have agreed on a leader of the queue.
+/// The same, once the nodes that are left have agreed on a leader of the queue, and this one on its virtual host: a node
+/// whose neighbour has just died or come back says for a moment that the virtual host is down.
 async fn message_is_there_soon(amqp_url: &str) {
     let until = Instant::now() + SOON;
+    let get = async || {
+        let channel = try_channel(amqp_url).await?;
+        let options = BasicGetOptions { no_ack: false };
+        channel.basic_get("q".into(), options).await
+    };
     loop {
-        let channel = channel(amqp_url).await;
-        let got = channel.basic_get("q".into(), BasicGetOptions { no_ack: false });
-        match got.await {
+        match get().await {
             Ok(got) => break assert_eq!(got.expect("the message").delivery.data, b"here"),
             Err(error) => assert!(Instant::now() < until, "{error}"),
         }
