@@ -2,13 +2,14 @@
 //!
 //! One template per notice and language, in `texts/<language>/`, each a handful of blocks: the SMS, the mail's
 //! subject, what happened, the facts, what to do. The words of a mail are written once: both its parts, plain
-//! and HTML, are laid out from the same blocks by `texts/mail.txt` and `texts/mail.html`. A language is one more
-//! folder and one more row in `LANGUAGES`; what is asked for in a language that isn't there comes in English.
+//! and HTML, are laid out from the same blocks by `texts/mail.txt` and `texts/mail.html`. Which languages there are
+//! stands in the rules (`topup_rules::language`); here each is a folder and a row in [`said`].
 //!
 //! Templates are part of the binary and are compiled once, at start. A value that a template needs and doesn't
 //! get is an error, not a gap in a sentence: a notice with a hole in it is parked for a person instead of sent.
 //!
-//! What a template may use: the notice's own parameters (for `service`, its name as people write it), `platform`
+//! What a template may use: the notice's own parameters (`service` by its name as people write it, figures as the
+//! language writes them), `platform`
 //! and `account_url` where they are set, `link` (the account page, in an SMS that has room for it). `own_url` is where the
 //! mail's button leads, where that is not the account page.
 //!
@@ -19,7 +20,9 @@ use crate::words;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
+use topup_rules::language::Language;
 use topup_rules::message::{Channel, Template};
+use topup_rules::notices;
 
 /// Longest value that is put into a text, in characters.
 const VALUE_MAX_CHARS: usize = 1_000;
@@ -33,19 +36,29 @@ const SHORT_PLATFORM_CHARS: usize = 16;
 /// The value that a mail's button leads to, where that is not the account page.
 pub const OWN_URL: &str = "own_url";
 
-/// A language: its tag, and what it says.
-struct Language {
-    tag: &'static str,
+/// The parameters that are figures: credits, money, counts.
+const FIGURES: [&str; 8] = [
+    "amount",
+    "balance",
+    "credits",
+    "has",
+    "limit",
+    "quantity",
+    "tax",
+    "threshold",
+];
+
+/// What a language says.
+struct Said {
     /// What all notices share.
     notice: &'static str,
     source: fn(Template) -> &'static str,
 }
 
-/// `include_str!` of every notice in one language's folder.
-macro_rules! language {
+/// `include_str!` of every notice in one language's folder. Alerts are written in the operators' language alone.
+macro_rules! said {
     ($tag:literal) => {
-        Language {
-            tag: $tag,
+        Said {
             notice: text!($tag, "notice"),
             source: |template| match template {
                 Template::TopupSucceeded => text!($tag, "topup-succeeded"),
@@ -60,7 +73,7 @@ macro_rules! language {
                 Template::CapReached => text!($tag, "cap-reached"),
                 Template::CardExpiring => text!($tag, "card-expiring"),
                 Template::SignInLink => text!($tag, "sign-in-link"),
-                Template::OperatorAlert => text!($tag, "operator-alert"),
+                Template::OperatorAlert => text!("en", "operator-alert"),
             },
         }
     };
@@ -72,8 +85,13 @@ macro_rules! text {
     };
 }
 
-/// The languages there are. The first stands in for all others.
-const LANGUAGES: &[Language] = &[language!("en")];
+/// What each language says.
+const fn said(language: Language) -> Said {
+    match language {
+        Language::English => said!("en"),
+        Language::Afrikaans => said!("af"),
+    }
+}
 
 /// Why a notice's text can't be made. Told once, and the notice is parked with it.
 #[derive(Debug, thiserror::Error)]
@@ -137,11 +155,12 @@ impl Texts {
             ("mail.txt".to_owned(), include_str!("../texts/mail.txt")),
             ("mail.html".to_owned(), include_str!("../texts/mail.html")),
         ];
-        let notices = LANGUAGES.iter().flat_map(|language| {
+        let notices = Language::ALL.into_iter().flat_map(|language| {
+            let said = said(language);
             let named = Template::ALL
                 .iter()
-                .map(|&t| (name(language.tag, t), (language.source)(t)));
-            named.chain([(format!("{}/notice", language.tag), language.notice)])
+                .map(move |&t| (name(language, t), (said.source)(t)));
+            named.chain([(format!("{}/notice", language.tag()), said.notice)])
         });
         for (name, source) in layouts.into_iter().chain(notices) {
             let added = templates.add_template_owned(name.clone(), source);
@@ -161,7 +180,7 @@ impl Texts {
         })
     }
 
-    /// Writes one notice for one channel, in the language nearest to `language` (`en`, `en-ZA`).
+    /// Writes one notice for one channel, for an account whose language is `tag` (`en`, `en-ZA`).
     ///
     /// # Errors
     /// A value that the text needs is missing from `params`, or is a list or an object.
@@ -169,14 +188,15 @@ impl Texts {
         &self,
         template: Template,
         channel: Channel,
-        language: &str,
+        tag: &str,
         params: &Map<String, Json>,
     ) -> Result<Rendered, TextError> {
-        let language = nearest(language);
+        let language = notices::language(template, tag);
         let notice = Notice {
             texts: self,
-            name: name(language.tag, template),
-            language: language.tag,
+            name: name(language, template),
+            language,
+            channel,
         };
         let values = notice.values(params)?;
         match channel {
@@ -187,15 +207,8 @@ impl Texts {
 }
 
 /// A notice's template by name: `en/topup-failed`.
-fn name(tag: &str, template: Template) -> String {
-    format!("{tag}/{}", template.as_str())
-}
-
-/// The language for a tag: its own, or the first.
-fn nearest(tag: &str) -> &'static Language {
-    let primary = tag.split(['-', '_']).next().unwrap_or_default();
-    let own = LANGUAGES.iter().find(|l| l.tag.eq_ignore_ascii_case(primary));
-    own.unwrap_or(&LANGUAGES[0])
+fn name(language: Language, template: Template) -> String {
+    format!("{}/{}", language.tag(), template.as_str())
 }
 
 type Values = BTreeMap<String, Value>;
@@ -204,7 +217,8 @@ type Values = BTreeMap<String, Value>;
 struct Notice<'a> {
     texts: &'a Texts,
     name: String,
-    language: &'static str,
+    language: Language,
+    channel: Channel,
 }
 
 impl Notice<'_> {
@@ -217,6 +231,7 @@ impl Notice<'_> {
                 Json::Bool(flag) => Value::from(*flag),
                 Json::Number(number) => Value::from(number.to_string()),
                 Json::String(text) if key == "service" => Value::from(service_name(text)),
+                Json::String(text) if FIGURES.contains(&key.as_str()) => Value::from(self.figure(text)),
                 Json::String(text) => Value::from(words::one_line(text, VALUE_MAX_CHARS)),
                 Json::Array(_) | Json::Object(_) => {
                     return Err(self.wrong(format!("`{key}` is a list or an object")));
@@ -235,6 +250,24 @@ impl Notice<'_> {
             }
         }
         Ok(values)
+    }
+
+    /// `-1234.5`, `ZAR 352.47`, as the language writes it by this channel. A currency keeps its code: by SMS not every
+    /// sign of one can be sent, and a code is read the same everywhere.
+    fn figure(&self, text: &str) -> String {
+        let line = words::one_line(text, VALUE_MAX_CHARS);
+        let (code, number) = line.split_once(' ').unwrap_or(("", &line));
+        if number.is_empty() || number.chars().any(|c| !matches!(c, '0'..='9' | '.' | '-')) {
+            return line;
+        }
+        let written = match self.channel {
+            Channel::Sms => self.language.short_decimal(number),
+            Channel::Email => self.language.decimal(number),
+        };
+        match code {
+            "" => written,
+            code => format!("{code} {written}"),
+        }
     }
 
     /// The SMS: with everything if that fits into one part; else without the link; else with what is long cut
@@ -267,7 +300,7 @@ impl Notice<'_> {
             _ => "#b45309",
         };
         let content = context! {
-            language => self.language,
+            language => self.language.tag(),
             subject => subject.as_str(),
             colour,
             platform => self.texts.platform.as_deref(),

@@ -79,6 +79,14 @@ pub struct WalletKey {
     pub service: Service,
 }
 
+impl WalletKey {
+    /// One for examples.
+    pub const EXAMPLE: Self = Self {
+        account: AccountId(1001),
+        service: Service::Sms,
+    };
+}
+
 impl fmt::Display for WalletKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.account, self.service)

@@ -131,7 +131,8 @@
 //!
 //! * **P1** A price list per service and currency, with quantity tiers: the tier reached prices the whole quantity, a
 //!   price is rounded up to a minor unit, an amount buys the largest quantity that it covers, tax is inside and shown
-//!   ([`prices`]).
+//!   ([`prices`]). What is charged is what was shown: where the list was replaced meanwhile, nothing is charged, and the
+//!   new price is told ([`prices::Quote::as_shown`]).
 //! * **P2** A hosted purchase is paid on the gateway's page, and credited by its verified result alone. Who does not pay
 //!   there in time has not bought anything ([`inquiries::AfterInquiry::NotPaidInTime`]).
 //! * **P3** 1-Click: who agrees to the terms and pays once on the gateway's page has the card kept, if it can be charged
@@ -162,8 +163,9 @@
 //!   last try ([`retry::RetryPolicy`]).
 //! * **N3** Without a mobile number or an e-mail address the other channel serves ([`notices::route`]). What concerns a
 //!   purchase or a card's registration goes by e-mail, and an alert to the operators' own address.
-//! * **N4** Texts come from templates in the account's language; an SMS fits 160 characters where its values allow; an
-//!   e-mail has text and HTML. Not here: the gateways crate has the texts, this one their values.
+//! * **N4** Texts come from templates in the account's language, in English where there is none of it
+//!   ([`language::Language`]), an alert in the operators' ([`notices::language`]); an SMS fits 160 characters where its
+//!   values allow; an e-mail has text and HTML. Not here: the gateways crate has the texts, this one their values.
 //!
 //! # Always true
 //!
@@ -175,7 +177,7 @@
 //! * **A3** At most one capture for a reference, at most one open top-up for a wallet, and card top-ups of one account at
 //!   least the spacing apart.
 //! * **A4** Every event that a queue ever took is in the ledger, waiting, or parked with a reason.
-//! * **A5** Every settled top-up and purchase has its notices, every failure its disablement.
+//! * **A5** Every settled top-up, purchase and registration has its notices, every failure its disablement.
 //! * **A6** After a disablement no intent is committed and no reference submitted again.
 
 pub mod access;
@@ -191,6 +193,7 @@ pub mod holds;
 pub mod ids;
 pub mod inquiries;
 mod json;
+pub mod language;
 pub mod lifecycle;
 pub mod lines;
 pub mod low_credit;
@@ -202,6 +205,7 @@ pub mod notices;
 pub mod one_click;
 pub mod passwords;
 pub mod personal;
+pub mod phrases;
 pub mod prices;
 mod reading;
 pub mod reconcile;
@@ -214,5 +218,6 @@ pub mod standing;
 pub mod topup;
 pub mod trigger;
 pub mod wake;
+pub mod written;
 
 pub use decimal::DecimalError;

@@ -16,6 +16,9 @@ pub struct Currency([u8; 3]);
 pub struct NotACurrency;
 
 impl Currency {
+    /// South Africa's rand, for examples.
+    pub const ZAR: Self = Self(*b"ZAR");
+
     /// The code: `ZAR`.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -20,6 +20,7 @@ use crate::caps::CapPeriods;
 use crate::credits::Credits;
 use crate::events::{self, EventDraft};
 use crate::ids::{AccountId, WalletKey};
+use crate::language::Language;
 use crate::message::{Channel, DeclineClass, Template};
 use crate::topup::Topup;
 use crate::wake::{SkipReason, WakeFailure};
@@ -180,6 +181,27 @@ pub fn cap_reached(topup: &Topup, reason: &SkipReason, periods: &CapPeriods) -> 
         // Of the top-up that was skipped they hear anyway.
         event: None,
     })
+}
+
+/// N4: in what language a notice is written: the account's, whose tag is `tag`; of an alert the operators', whatever the
+/// account's is.
+#[must_use]
+pub fn language(template: Template, tag: &str) -> Language {
+    match template {
+        Template::OperatorAlert => Language::English,
+        Template::TopupSucceeded
+        | Template::TopupFailed
+        | Template::LowCredit
+        | Template::PurchaseSucceeded
+        | Template::PurchaseFailed
+        | Template::RegistrationEnabled
+        | Template::RegistrationNotEnabled
+        | Template::RegistrationFailed
+        | Template::PaymentReversed
+        | Template::CapReached
+        | Template::CardExpiring
+        | Template::SignInLink => Language::nearest(tag),
+    }
 }
 
 /// What becomes of a notice by one channel.

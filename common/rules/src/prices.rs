@@ -189,6 +189,32 @@ pub enum NoPrice {
     },
 }
 
+/// What would be charged is not what was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("P1: the price is {now} now, and not {shown} as it was shown")]
+pub struct PriceChanged {
+    /// What whoever buys has seen.
+    pub shown: Money,
+    /// What it costs.
+    pub now: Money,
+}
+
+impl Quote {
+    /// P1: what is charged is what was shown, or nothing. `shown`: what whoever buys has seen, where that is known.
+    ///
+    /// # Errors
+    /// Another price was.
+    pub fn as_shown(self, shown: Option<Money>) -> Result<Self, PriceChanged> {
+        match shown {
+            Some(shown) if shown != self.price => Err(PriceChanged {
+                shown,
+                now: self.price,
+            }),
+            Some(_) | None => Ok(self),
+        }
+    }
+}
+
 /// All prices, checked; ordered by service, currency and quantity.
 ///
 /// A quantity below a currency's first tier has no price: that is how a smallest purchase is said.

@@ -13,23 +13,23 @@ use crate::names::names;
 use crate::retry::{NextTry, RetryPolicy};
 use crate::settings::{Actor, SettingsRefusal, enable_card};
 use crate::topup::PaymentState;
+use crate::written::Written;
 use jiff::{SignedDuration, Timestamp};
 
 /// 1.00 in minor units: every currency that the gateways take has two decimals.
 const CHARGE_MINOR: i64 = 100;
 
 /// Why a registration whose charge came too late enables nothing (C10).
-pub const ENDED_BEFORE: &str =
-    "the payment came after the registration had ended; please register the card again";
+pub const ENDED_BEFORE: &str = Written::EndedBefore.as_str();
 
 /// Why a registration ended that another one took the place of.
-pub const REPLACED: &str = "another registration took its place; nothing was charged";
+pub const REPLACED: &str = Written::Replaced.as_str();
 
 /// How long a page is asked for, at most. What is older was cut short.
 const OPENING_MAX: SignedDuration = SignedDuration::from_mins(2);
 
 /// Why a registration whose charge went back before it was seen to come enables nothing.
-pub const GIVEN_BACK_BEFORE: &str = "the payment was given back; please register the card again";
+pub const GIVEN_BACK_BEFORE: &str = Written::GivenBackBefore.as_str();
 
 names! {
     /// How a registration ended.

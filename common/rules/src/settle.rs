@@ -16,6 +16,7 @@ use crate::message::{DeclineClass, PaymentMode, PaymentResult, PaymentStatus};
 use crate::money::{Currency, Money};
 use crate::names::names;
 use crate::topup::PaymentState;
+use crate::written::Written;
 use uuid::Uuid;
 
 /// Longest reason that is taken over from a gateway, in characters.
@@ -399,9 +400,9 @@ fn reason(result: &PaymentResult) -> String {
         return words.chars().take(REASON_MAX_CHARS).collect();
     }
     if result.status == PaymentStatus::ActionRequired {
-        "the bank wants the card holder to confirm the payment".to_owned()
+        Written::WantsConfirmation.to_string()
     } else {
-        "the card was declined".to_owned()
+        Written::Declined.to_string()
     }
 }
 

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use topup_rules::message::{DeclineClass, PaymentMode, PaymentStatus};
+use topup_rules::written::Written;
 
 /// The body of a charge. Amounts are integers of the minor unit.
 #[derive(Serialize)]
@@ -87,13 +88,13 @@ const CARD_REFUSALS: &[(&str, &str, DeclineClass)] = &[
     // A card that was declined many times in a row, anywhere: card schemes punish further tries.
     (
         "charge attempt cannot be fulfilled until",
-        "Declined too often",
+        Written::DeclinedTooOften.as_str(),
         DeclineClass::AnotherDay,
     ),
 ];
 
-const NOT_VALID: &str = "Card no longer valid";
-const NOT_REUSABLE: &str = "Card not reusable";
+const NOT_VALID: &str = Written::NoLongerValid.as_str();
+const NOT_REUSABLE: &str = Written::NotReusable.as_str();
 
 /// Reads the answer to `request`. `mode` is that of our key, for answers that don't name theirs.
 pub(super) fn read(

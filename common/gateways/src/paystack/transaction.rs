@@ -13,15 +13,16 @@ use serde_json::Value;
 use topup_rules::cards::SeenCard;
 use topup_rules::ids::Reference;
 use topup_rules::message::{DeclineClass, PaymentMode, PaymentStatus};
+use topup_rules::written::Written;
 
 /// What a challenge comes to for the card's holder; the gateway's own words are for programmers.
-const CHALLENGED: &str = "The bank asks for your confirmation";
+const CHALLENGED: &str = Written::AsksForConfirmation.as_str();
 
 /// Longest address that is kept, in bytes.
 const EMAIL_MAX_BYTES: usize = 254;
 
 /// The same of a page that was left before anything was paid on it.
-const NOT_COMPLETED: &str = "The payment was not completed";
+const NOT_COMPLETED: &str = Written::NotCompleted.as_str();
 
 /// The verdict that an answer holds; `None` where it holds none. One on any other payment than `reference` is unknown.
 /// `asked_minor` is what was asked for, where the gateway does not repeat it.

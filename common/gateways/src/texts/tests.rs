@@ -4,6 +4,7 @@ use super::*;
 use crate::gsm::{fits_one_sms, septets};
 use serde_json::json;
 
+mod in_afrikaans;
 mod of_the_rules;
 
 const URL: &str = "https://example.org/account";
@@ -20,14 +21,22 @@ fn params(value: Json) -> Map<String, Json> {
 }
 
 fn sms(template: Template, values: Json) -> String {
-    match texts().render(template, Channel::Sms, "en", &params(values)) {
+    sms_in("en", template, values)
+}
+
+fn sms_in(tag: &str, template: Template, values: Json) -> String {
+    match texts().render(template, Channel::Sms, tag, &params(values)) {
         Ok(Rendered::Sms { text }) => text,
         other => panic!("{other:?}"),
     }
 }
 
 fn mail(template: Template, values: Json) -> (String, String, String) {
-    match texts().render(template, Channel::Email, "en", &params(values)) {
+    mail_in("en", template, values)
+}
+
+fn mail_in(tag: &str, template: Template, values: Json) -> (String, String, String) {
+    match texts().render(template, Channel::Email, tag, &params(values)) {
         Ok(Rendered::Email { subject, text, html }) => (subject, text, html),
         other => panic!("{other:?}"),
     }
@@ -119,7 +128,7 @@ fn longest() -> Vec<(Template, Json)> {
         ),
         (
             Template::SignInLink,
-            json!({"email": "ops@example.com", "minutes": "30", "own_url": "https://credits.example.com/password?link=x"}),
+            json!({"email": "ops@example.com", "minutes": "30", "own_url": "https://portal.example.com/password?link=x"}),
         ),
         (
             Template::OperatorAlert,
@@ -127,6 +136,12 @@ fn longest() -> Vec<(Template, Json)> {
                    "detail": "It is unknown since 24 h.", "reference": "topup-1-a"}),
         ),
     ]
+}
+
+fn in_every_language<T: Clone>(all: Vec<T>) -> impl Iterator<Item = (Language, T)> {
+    Language::ALL
+        .into_iter()
+        .flat_map(move |language| all.clone().into_iter().map(move |one| (language, one)))
 }
 
 #[test]
@@ -141,8 +156,8 @@ fn n4_every_sms_fits_one_part_of_160_gsm_characters() {
         long_names,
         Texts::new(None, None).expect("our own templates"),
     ] {
-        for (template, values) in longest() {
-            let text = match texts.render(template, Channel::Sms, "en", &params(values)) {
+        for (language, (template, values)) in in_every_language(longest()) {
+            let text = match texts.render(template, Channel::Sms, language.tag(), &params(values)) {
                 Ok(Rendered::Sms { text }) => text,
                 other => panic!("{other:?}"),
             };
@@ -292,15 +307,16 @@ fn the_short_messages_read_well() {
 
 #[test]
 fn every_mail_is_whole_and_says_the_same_in_both_parts() {
-    for (template, values) in longest() {
-        let (subject, text, html) = mail(template, values);
+    for (language, (template, values)) in in_every_language(longest()) {
+        let (subject, text, html) = mail_in(language.tag(), template, values);
         assert!(!subject.is_empty() && subject.chars().count() <= 80, "{subject}");
+        let written_in = notices::language(template, language.tag());
         for wanted in [
             "<!doctype html>",
-            "lang=\"en\"",
+            &format!("lang=\"{}\"", written_in.tag()),
             "</html>",
             "Example SMS",
-            &subject.replace('/', "&#x2f;"),
+            &subject.replace('/', "&#x2f;").replace('\'', "&#x27;"),
         ] {
             assert!(html.contains(wanted), "{wanted} in {html}");
         }
@@ -368,7 +384,7 @@ fn a_language_that_is_not_there_comes_in_english() {
     let english = texts()
         .render(Template::TopupFailed, Channel::Sms, "en", &values)
         .expect("a text");
-    for tag in ["en-ZA", "EN", "af", "", "x_y"] {
+    for tag in ["en-ZA", "EN", "sw", "", "x_y"] {
         let other = texts().render(Template::TopupFailed, Channel::Sms, tag, &values);
         assert_eq!(other.expect("a text"), english, "{tag}");
     }

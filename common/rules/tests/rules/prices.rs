@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use topup_rules::credits::Credits;
 use topup_rules::ids::Service;
 use topup_rules::money::Money;
-use topup_rules::prices::{PriceList, PriceTier, Quote, TaxPercent, UnitPrice};
+use topup_rules::prices::{PriceChanged, PriceList, PriceTier, Quote, TaxPercent, UnitPrice};
 
 fn tier(from_credits: &str, unit_price: &str) -> PriceTier {
     PriceTier {
@@ -121,6 +121,24 @@ fn p1_without_a_price_there_is_no_quote() {
     assert_eq!(
         PriceList::default().price_of(Service::Sms, currency("ZAR"), whole(5)),
         None
+    );
+}
+
+#[test]
+fn p1_what_is_charged_is_what_was_shown_or_nothing() {
+    let quote = price_of("500").unwrap();
+    let now = zar(12_750);
+    assert_eq!(quote.as_shown(None), Ok(quote));
+    assert_eq!(quote.as_shown(Some(now)), Ok(quote));
+    let in_kes = Money::new(12_750, currency("KES"));
+    // Dearer, cheaper, or in another currency: the price that was seen is not the one that there is.
+    for shown in [zar(12_749), zar(12_751), in_kes] {
+        assert_eq!(quote.as_shown(Some(shown)), Err(PriceChanged { shown, now }));
+    }
+    let told = quote.as_shown(Some(zar(12_000))).unwrap_err().to_string();
+    assert_eq!(
+        told,
+        "P1: the price is ZAR 127.50 now, and not ZAR 120.00 as it was shown"
     );
 }
 

@@ -190,8 +190,8 @@ fn every_template_has_a_notice_of_the_rules() {
 
 #[test]
 fn n4_every_notice_of_the_rules_can_be_written_and_fits() {
-    for draft in drafts() {
-        let written = |channel| texts().render(draft.template, channel, "en", &draft.params);
+    for (language, draft) in in_every_language(drafts()) {
+        let written = |channel| texts().render(draft.template, channel, language.tag(), &draft.params);
         let sms = written(Channel::Sms);
         let Ok(Rendered::Sms { text }) = &sms else {
             panic!("{draft:?}: {sms:?}")
