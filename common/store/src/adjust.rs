@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use topup_rules::account::{Account, AccountKind};
 use topup_rules::credits::Credits;
 use topup_rules::holds::{Leave, leave};
-use topup_rules::ids::{AccountId, WalletKey};
+use topup_rules::ids::{AccountId, Service, WalletKey};
+use topup_rules::phrases;
 use uuid::Uuid;
 
 /// Who does it, why, and which time of asking it is.
@@ -107,6 +108,29 @@ pub enum AdjustRefusal {
     /// Whoever looks at it later wants to know why.
     #[error("X5: a reason is needed")]
     NoReason,
+}
+
+phrases! {
+    AdjustRefusal;
+    words {
+        "moves-nothing": Zero,
+        "moves-not-positive": NotPositive,
+        "moves-without-reason": NoReason,
+    }
+    figures {
+        "no-wallet": Self::NoWallet(wallet) => [account = &wallet.account, service = &wallet.service],
+            like Self::NoWallet(WalletKey::EXAMPLE);
+        "moves-out-of-bounds": Self::OutOfBounds(balance) => [balance = balance],
+            like Self::OutOfBounds(Credits::WALLET_MAX);
+        "moves-not-related": Self::NotRelated { from, to } => [from = from, to = to],
+            like Self::NotRelated {
+                from: WalletKey::EXAMPLE,
+                to: WalletKey { service: Service::Whatsapp, ..WalletKey::EXAMPLE },
+            };
+        "moves-too-little": Self::TooLittle { from, missing } => [from = from, missing = missing],
+            like Self::TooLittle { from: WalletKey::EXAMPLE, missing: Credits::from_milli(1_234_500) };
+    }
+    passes {}
 }
 
 impl Store {

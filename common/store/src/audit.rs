@@ -102,7 +102,7 @@ const QUESTIONS: [Question; 22] = questions! {
     "A3" "an account's claim on spacing is held by what is with the gateway" Nothing "a3_claims",
     "A4" "every ledger entry has its wallet" OpenSince "a4_entries",
     "A4" "no message waits to be published for long" OutboxWaitMax "a4_outbox",
-    "A5" "every settled top-up and purchase has its notices, by both channels" Nothing "a5_notices",
+    "A5" "every settled top-up, purchase and registration has its notices, by both channels" Nothing "a5_notices",
     "A5" "every reversal has its notices, every dispute and parked payment its alert" Nothing "a5_alerts",
     "A5" "every notice is about something that happened" Nothing "a5_causes",
     "A5" "every failure that had to disable has disabled" FailuresToDisable "a5_disabled",

@@ -3,7 +3,7 @@
 //! What is wrong with a number or an address is said as an import says it.
 
 use crate::delivery::Contact;
-use crate::import::{self, ImportRefusal};
+use crate::import::{self, ContactProblem};
 use crate::{Store, StoreError, rows};
 use topup_rules::ids::AccountId;
 
@@ -49,7 +49,7 @@ impl Store {
         &self,
         account: AccountId,
         new: &NewContact,
-    ) -> Result<Result<bool, ImportRefusal>, StoreError> {
+    ) -> Result<Result<bool, ContactProblem>, StoreError> {
         let said = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let (mobile, email) = (said(&new.mobile), said(&new.email));
         if let Err(refusal) = import::reached(&new.language, mobile.as_deref(), email.as_deref()) {

@@ -20,7 +20,7 @@ const INDEXED_FROM_BYTES: i64 = 64 * 1_024;
 /// Days with more are not indexed but by the owner: 4,000,000 entries or so. With two cores and everything in memory,
 /// five million were indexed in 10 seconds beside other work, which is longer than writers would wait, and each attempt
 /// would be lost. Readers bear it; the owner may make the index at any time.
-const INDEXED_BY_FUNCTION_TO_BYTES: i64 = 400 * 1_024 * 1_024;
+pub const INDEXED_BY_FUNCTION_TO_BYTES: i64 = 400 * 1_024 * 1_024;
 /// A day is not counted again sooner than so, however many entries come late.
 const COUNTED_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(20);
 /// The advisory lock under which days are indexed and counted.
@@ -58,11 +58,16 @@ pub struct DaysReady {
 
 impl Store {
     /// Indexes and counts the ledger's days that have been over for two hours, as far as that is not done; `zone` says
-    /// when the platform's days begin. Nothing where somebody else is at it.
+    /// when the platform's days begin. Days of more than `function_max_bytes`, as a rule [`INDEXED_BY_FUNCTION_TO_BYTES`],
+    /// are indexed for the owner of the tables alone. Nothing where somebody else is at it.
     ///
     /// # Errors
     /// The database's; what is done stays done, and the rest is taken up by the next run.
-    pub async fn ready_days(&self, zone: &TimeZone) -> Result<DaysReady, StoreError> {
+    pub async fn ready_days(
+        &self,
+        zone: &TimeZone,
+        function_max_bytes: i64,
+    ) -> Result<DaysReady, StoreError> {
         // A connection of its own: its end, however it comes, releases the session's lock.
         let mut client = self.client().await?;
         client.close_after_use();
@@ -76,7 +81,8 @@ impl Store {
         }
         let is_owner = owns_ledger(&client).await?;
         let mut is_counted_so_far = true;
-        for todo in todo(&client, is_owner).await? {
+        let indexed_to_bytes = if is_owner { i64::MAX } else { function_max_bytes };
+        for todo in todo(&client, indexed_to_bytes).await? {
             if todo.is_too_large {
                 ready.too_large.push(todo.day);
             }
@@ -98,14 +104,9 @@ impl Store {
     }
 }
 
-async fn todo(client: &Client, is_owner: bool) -> Result<Vec<Todo>, StoreError> {
+async fn todo(client: &Client, indexed_to_bytes: i64) -> Result<Vec<Todo>, StoreError> {
     let now: Timestamp = client.query_one("SELECT clock_timestamp()", &[]).await?.get(0);
     let over = utc_day(now.checked_sub(AFTER).unwrap_or(now)).saturating_sub(1.day());
-    let indexed_to_bytes = if is_owner {
-        i64::MAX
-    } else {
-        INDEXED_BY_FUNCTION_TO_BYTES
-    };
     let rows = client
         .query(
             include_str!("history/todo.sql"),

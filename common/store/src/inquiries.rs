@@ -19,15 +19,16 @@ use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus, ResultSour
 use topup_rules::notices::{self as texts, Alarmed};
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::{PaymentState, Topup};
+use topup_rules::written::Written;
 
 /// The pause where nothing new is to be learned from asking: its verdict was told, and does not settle it.
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 /// Why a payment that the gateway does not know is submitted again.
 const NOT_KNOWN: &str = "the gateway does not know the charge, so it is submitted again";
 /// Why a purchase that the gateway does not know has failed.
-const NEVER_CHARGED: &str = "the payment never reached the gateway, and nothing was taken";
+const NEVER_CHARGED: &str = Written::NeverCharged.as_str();
 /// Why a purchase on the gateway's page has failed.
-const NOT_PAID_IN_TIME: &str = "it was not paid in time";
+const NOT_PAID_IN_TIME: &str = Written::NotPaidInTime.as_str();
 
 /// A payment that is to be asked about now, by whoever has this.
 #[derive(Debug, Clone)]

@@ -103,12 +103,12 @@ pub use delivery::{Contact, InvalidState, NoticeRow, NoticeState};
 pub use error::{StoreError, certificate_advice};
 pub use glance::{GlanceDay, GlanceTopup};
 pub use grants::{GrantsPart, ROLE_PREFIX, Role};
-pub use history::DaysReady;
+pub use history::{DaysReady, INDEXED_BY_FUNCTION_TO_BYTES};
 pub use holds::{HoldClose, HoldGrant, HoldView, HoldWanted};
 pub use idempotency::RequestBegun;
 pub use import::{
-    AccountImport, AutoTopupImport, Change, ImportProblem, ImportRefusal, Imported, ImportedWallet,
-    KindImport, WalletImport,
+    AccountImport, AutoTopupImport, Change, ContactProblem, ImportProblem, ImportRefusal, Imported,
+    ImportedWallet, KindImport, WalletImport,
 };
 pub use inquiries::{Inquired, InquiryEnd};
 pub use lines::GatewayLine;

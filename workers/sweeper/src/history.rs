@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use topup_runtime::Process;
+use topup_store::INDEXED_BY_FUNCTION_TO_BYTES;
 use tracing::warn;
 
 /// Between two looks.
@@ -30,7 +31,8 @@ pub(crate) async fn run(process: &Process) {
 
 /// `told`: of which days somebody was told already that they are too large.
 async fn ready_days(process: &Process, told: &mut BTreeSet<Date>) -> anyhow::Result<u64> {
-    let ready = process.store.ready_days(&process.settings.rules.time_zone).await;
+    let zone = &process.settings.rules.time_zone;
+    let ready = process.store.ready_days(zone, INDEXED_BY_FUNCTION_TO_BYTES).await;
     let ready = ready.context("indexing and counting days that are over")?;
     for day in &ready.put_off {
         warn!(%day, "a day could not be indexed yet: somebody writes to it, or it takes too long");

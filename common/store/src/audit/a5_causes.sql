@@ -11,6 +11,12 @@ SELECT format('notice %s of account %s says %s, which never happened', n.notific
                           WHERE p.account_id = n.account_id AND p.purchase_id::text = split_part(n.cause, ':', 2)
                             AND (p.state IN ('succeeded', 'reversed')
                                  OR p.state = 'failed' AND split_part(n.cause, ':', 3) = 'failed'))
+         -- as of a purchase: a payment that came late ends it anew
+         WHEN 'registration' THEN
+             NOT EXISTS (SELECT FROM card_registrations r
+                          WHERE r.account_id = n.account_id AND r.registration_id::text = split_part(n.cause, ':', 2)
+                            AND r.outcome IS NOT NULL
+                            AND split_part(n.cause, ':', 3) IN (r.outcome, 'failed'))
          WHEN 'reversal' THEN
              NOT EXISTS (SELECT FROM reversals r
                           WHERE r.account_id = n.account_id AND r.state = 'reversed'

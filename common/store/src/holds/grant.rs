@@ -1,52 +1,113 @@
-//! Leave for many batches in one transaction: a commit costs the same for one and for hundreds.
+//! Leave for many batches at once: a commit costs the same for one and for hundreds.
 //!
-//! Four statements, however many ask: the wallets are locked, the holds of the same names are read, the rules answer one
-//! after the other, each on what the ones before it left, and what was granted is written at once.
+//! While the rules answer, and while answers travel, nobody's wallet is locked: who debits it would have to wait for a
+//! process that the world outside keeps busy. Wallets and holds are read as they are, the rules answer one after the other,
+//! each on what the ones before it left, and what they granted is written in one statement, which has another look at
+//! what is available by then. Who can't be answered in this way is answered with the wallets locked.
 
 use super::{HoldGrant, HoldWanted};
+use crate::client::Client;
 use crate::transaction::Tx;
 use crate::{Store, StoreError, locks, rows};
+use futures_util::try_join;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use tokio_postgres::types::ToSql;
 use topup_rules::account::Wallet;
 use topup_rules::credits::Credits;
 use topup_rules::holds::{self, Answer, Hold};
 use topup_rules::ids::{AccountId, Service, WalletKey};
 use uuid::Uuid;
 
-/// Every row is looked up by its key, whatever the tables were like when that was planned: a plan is kept as long as its
-/// connection, and one that was made while there were no holds would read all of them for each that asks.
-const BEGIN: &str = "BEGIN; SET LOCAL enable_seqscan = off";
+/// The wallets are taken one after the other, in the order of the arrays that name them, which is the lock order.
+const BEGIN: &str = "BEGIN; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
 
 impl Store {
-    /// S5: answers each that asks, in their order, as if they had come one by one; all of it is committed, or nothing.
-    /// All their wallets are locked until then.
+    /// S5: answers each that asks, in their order, as if they had come one by one. Where it fails, some may have been
+    /// granted; whoever asks again hears it.
     ///
     /// # Errors
     /// The database's.
     pub async fn grant_holds(&self, wanted: &[HoldWanted]) -> Result<Vec<HoldGrant>, StoreError> {
+        let mut answers = match self.grant_unlocked(wanted).await {
+            // The same batch asked elsewhere at the same moment, or a wallet was taken in another order: nothing was granted.
+            Err(error) if is_elsewhere(&error) || error.is_contention() => vec![None; wanted.len()],
+            answers => answers?,
+        };
+        let left: Vec<HoldWanted> = wanted
+            .iter()
+            .zip(&answers)
+            .filter_map(|(wanted, answer)| answer.is_none().then_some(*wanted))
+            .collect();
+        let mut locked = self.grant_locked(&left).await?.into_iter();
+        Ok(answers
+            .iter_mut()
+            .filter_map(|answer| answer.take().or_else(|| locked.next()))
+            .collect())
+    }
+
+    /// As far as that is possible with nobody's wallet locked.
+    async fn grant_unlocked(&self, wanted: &[HoldWanted]) -> Result<Vec<Option<HoldGrant>>, StoreError> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let client = self.client().await?;
+        let (wallets, (now, before)) = try_join!(wallets(&client, wanted), before(&client, wanted))?;
+        drop(client);
+        let mut asked = Asked::new(wallets, before);
+        let mut answers: Vec<Option<HoldGrant>> =
+            wanted.iter().map(|w| asked.settled_answer(w, now)).collect();
+        if asked.granted.is_empty() {
+            return Ok(answers);
+        }
+        let writes = Writes::of(&asked.granted);
+        let stand: BTreeSet<WalletKey> = self
+            .transact_at_once(BEGIN, WRITE, &writes.params())
+            .await?
+            .iter()
+            .map(|row| rows::wallet_key(row, "wallets"))
+            .collect::<Result<_, _>>()?;
+        for (wanted, answer) in wanted.iter().zip(&mut answers) {
+            if matches!(answer, Some(HoldGrant::Granted { .. })) && !stand.contains(&wanted.wallet) {
+                *answer = None;
+            }
+        }
+        Ok(answers)
+    }
+
+    /// All of it is committed, or nothing. All their wallets are locked until then.
+    async fn grant_locked(&self, wanted: &[HoldWanted]) -> Result<Vec<HoldGrant>, StoreError> {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
         let once = || self.transact_as(BEGIN, |tx| async move { grant(&tx, wanted).await });
         match once().await {
-            // The same batch asked for another of the account's wallets at the same moment, and was first.
-            Err(error) if error.violates("holds_pk") => once().await,
+            Err(error) if is_elsewhere(&error) => once().await,
             outcome => outcome,
         }
     }
 }
 
+/// The same batch asked at the same moment, at another edge or for another of the account's wallets, and was first.
+fn is_elsewhere(error: &StoreError) -> bool {
+    error.violates("holds_pk")
+}
+
 async fn grant(tx: &Tx, wanted: &[HoldWanted]) -> Result<Vec<HoldGrant>, StoreError> {
     let wallets = locks::wallets(tx, wanted.iter().map(|w| w.wallet)).await?;
-    let (now, before) = before(tx, wanted).await?;
-    let mut asked = Asked {
-        wallets,
-        before,
-        granted: Vec::new(),
-    };
+    let (now, before) = before(tx.client(), wanted).await?;
+    let mut asked = Asked::new(wallets, before);
     let answers = wanted.iter().map(|w| asked.answer(w, now)).collect();
-    asked.write(tx).await?;
+    if !asked.granted.is_empty() {
+        let writes = Writes::of(&asked.granted);
+        let stand = tx.query(WRITE, &writes.params()).await?;
+        if stand.len() != writes.sums.0.len() {
+            return Err(StoreError::Unreadable {
+                table: "wallets",
+                what: "what was available under a lock is not".to_owned(),
+            });
+        }
+    }
     Ok(answers)
 }
 
@@ -57,9 +118,36 @@ struct Asked {
     wallets: BTreeMap<WalletKey, Wallet>,
     before: Holds,
     granted: Vec<(HoldWanted, Timestamp)>,
+    /// Who hears nothing before it is known whether what they were granted stands.
+    unsettled: HashSet<AccountId>,
 }
 
 impl Asked {
+    fn new(wallets: BTreeMap<WalletKey, Wallet>, before: Holds) -> Self {
+        Self {
+            wallets,
+            before,
+            granted: Vec::new(),
+            unsettled: HashSet::new(),
+        }
+    }
+
+    /// The answer, unless it rests on what was granted just now, or somebody of the same account has none: what was
+    /// granted counts only once it is written.
+    fn settled_answer(&mut self, wanted: &HoldWanted, now: Timestamp) -> Option<HoldGrant> {
+        let account = wanted.wallet.account;
+        if self.unsettled.contains(&account) {
+            return None;
+        }
+        let was_granted = self.granted.iter().any(|(w, _)| w.wallet.account == account);
+        let answer = self.answer(wanted, now);
+        if was_granted && !matches!(answer, HoldGrant::Granted { .. }) {
+            self.unsettled.insert(account);
+            return None;
+        }
+        Some(answer)
+    }
+
     fn answer(&mut self, wanted: &HoldWanted, now: Timestamp) -> HoldGrant {
         let Some(wallet) = self.wallets.get_mut(&wanted.wallet) else {
             return HoldGrant::NoWallet;
@@ -87,45 +175,99 @@ impl Asked {
             Answer::NotPositive => HoldGrant::NotPositive,
         }
     }
+}
 
-    /// The holds, and their sums into their locked wallets.
-    async fn write(self, tx: &Tx) -> Result<(), StoreError> {
-        if self.granted.is_empty() {
-            return Ok(());
+/// The holds, and their sums into their wallets, of which the rules' answers stand: as much as they were granted is
+/// available still. Those wallets come back.
+const WRITE: &str = "
+WITH held AS (
+    UPDATE wallets w SET held_milli = w.held_milli + t.milli
+      FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS t (account_id, service, milli)
+     WHERE w.account_id = t.account_id AND w.service = t.service AND w.balance_milli - w.held_milli >= t.milli
+    RETURNING w.account_id, w.service),
+granted AS (
+    INSERT INTO holds (account_id, service, batch_id, credits_milli, expires_at)
+    SELECT g.*
+      FROM unnest($4::bigint[], $5::text[], $6::uuid[], $7::bigint[], $8::timestamptz[])
+               AS g (account_id, service, batch_id, credits_milli, expires_at)
+      JOIN held USING (account_id, service))
+SELECT account_id, service FROM held";
+
+/// What [`WRITE`] is given.
+struct Writes {
+    /// What is to be set aside of each wallet, in the lock order.
+    sums: (Vec<i64>, Vec<&'static str>, Vec<i64>),
+    /// The holds: whose, of which service.
+    of: (Vec<i64>, Vec<&'static str>),
+    batches: Vec<Uuid>,
+    credits: Vec<i64>,
+    ends: Vec<Timestamp>,
+}
+
+impl Writes {
+    fn of(granted: &[(HoldWanted, Timestamp)]) -> Self {
+        let mut sums: BTreeMap<WalletKey, i64> = BTreeMap::new();
+        for (w, _) in granted {
+            let sum = sums.entry(w.wallet).or_default();
+            *sum = sum.saturating_add(w.credits.milli());
         }
-        let granted = &self.granted;
-        let accounts: Vec<i64> = granted.iter().map(|(w, _)| w.wallet.account.get()).collect();
-        let services: Vec<&str> = granted.iter().map(|(w, _)| w.wallet.service.as_str()).collect();
-        let batches: Vec<Uuid> = granted.iter().map(|(w, _)| w.batch_id).collect();
-        let credits: Vec<i64> = granted.iter().map(|(w, _)| w.credits.milli()).collect();
-        let ends: Vec<Timestamp> = granted.iter().map(|(_, expires_at)| *expires_at).collect();
-        tx.execute(
-            "WITH granted AS MATERIALIZED (
-                 SELECT * FROM unnest($1::bigint[], $2::text[], $3::uuid[], $4::bigint[], $5::timestamptz[])
-                            AS g (account_id, service, batch_id, credits_milli, expires_at)),
-             held AS (
-                 INSERT INTO holds (account_id, service, batch_id, credits_milli, expires_at) SELECT * FROM granted)
-             UPDATE wallets w SET held_milli = w.held_milli + t.milli
-               FROM (SELECT account_id, service, sum(credits_milli)::bigint AS milli
-                       FROM granted GROUP BY account_id, service) t
-              WHERE w.account_id = t.account_id AND w.service = t.service",
-            &[&accounts, &services, &batches, &credits, &ends],
-        )
-        .await?;
-        Ok(())
+        let (accounts, services) = columns(sums.keys());
+        Self {
+            sums: (accounts, services, sums.values().copied().collect()),
+            of: columns(granted.iter().map(|(w, _)| &w.wallet)),
+            batches: granted.iter().map(|(w, _)| w.batch_id).collect(),
+            credits: granted.iter().map(|(w, _)| w.credits.milli()).collect(),
+            ends: granted.iter().map(|(_, expires_at)| *expires_at).collect(),
+        }
+    }
+
+    fn params(&self) -> [&(dyn ToSql + Sync); 8] {
+        let Self {
+            sums,
+            of,
+            batches,
+            credits,
+            ends,
+        } = self;
+        [&sums.0, &sums.1, &sums.2, &of.0, &of.1, batches, credits, ends]
     }
 }
 
-/// The database's clock, now that the wallets are locked, and the holds that these batches have.
-async fn before(tx: &Tx, wanted: &[HoldWanted]) -> Result<(Timestamp, Holds), StoreError> {
+/// As arrays.
+fn columns<'a>(keys: impl Iterator<Item = &'a WalletKey>) -> (Vec<i64>, Vec<&'static str>) {
+    keys.map(|key| (key.account.get(), key.service.as_str())).unzip()
+}
+
+/// Wallets as they are, locked by nobody here. What is missing is left out.
+async fn wallets(client: &Client, wanted: &[HoldWanted]) -> Result<BTreeMap<WalletKey, Wallet>, StoreError> {
+    let keys: BTreeSet<WalletKey> = wanted.iter().map(|w| w.wallet).collect();
+    let (accounts, services) = columns(keys.iter());
+    let sql = format!(
+        "SELECT {}
+           FROM unnest($1::bigint[], $2::text[]) AS k (of_account, of_service)
+          CROSS JOIN LATERAL (
+                SELECT * FROM wallets WHERE account_id = k.of_account AND service = k.of_service OFFSET 0) w",
+        rows::WALLET_COLUMNS
+    );
+    let sql = client.prepare_cached(&sql).await?;
+    client
+        .query(&sql, &[&accounts, &services])
+        .await?
+        .iter()
+        .map(|row| rows::wallet(row).map(|wallet| (wallet.key, wallet)))
+        .collect()
+}
+
+/// The database's clock, and the holds that these batches have.
+async fn before(client: &Client, wanted: &[HoldWanted]) -> Result<(Timestamp, Holds), StoreError> {
     let names: BTreeSet<(i64, Uuid)> = wanted
         .iter()
         .map(|w| (w.wallet.account.get(), w.batch_id))
         .collect();
     let (accounts, batches): (Vec<i64>, Vec<Uuid>) = names.into_iter().unzip();
     // LATERAL and OFFSET 0: one after the other, each by its key.
-    let found = tx
-        .query(
+    let sql = client
+        .prepare_cached(
             "SELECT c.now, h.account_id, h.batch_id, h.service, h.credits_milli, h.used_milli, h.open, h.expires_at
                FROM (SELECT clock_timestamp() AS now) c
                LEFT JOIN (unnest($1::bigint[], $2::uuid[]) AS k (of_account, of_batch)
@@ -134,9 +276,9 @@ async fn before(tx: &Tx, wanted: &[HoldWanted]) -> Result<(Timestamp, Holds), St
                           FROM holds
                          WHERE account_id = k.of_account AND batch_id = k.of_batch
                         OFFSET 0) h) ON true",
-            &[&accounts, &batches],
         )
         .await?;
+    let found = client.query(&sql, &[&accounts, &batches]).await?;
     let mut holds = Holds::new();
     let mut now = None;
     for row in &found {

@@ -58,15 +58,9 @@ pub enum ImportProblem {
     /// One wallet a service.
     #[error("the account has two wallets for the service {0}")]
     TwoWallets(Service),
-    /// Not a language.
-    #[error("is no name of a language, such as en or en-ZA")]
-    Language,
-    /// Not a number.
-    #[error("is no mobile number: 6 to 15 digits, `+` may come first")]
-    Mobile,
-    /// Not an address.
-    #[error("is no e-mail address")]
-    Email,
+    /// How its holder is reached, or a card's address.
+    #[error(transparent)]
+    Contact(#[from] ContactProblem),
     /// Empty, too long, or more than a line.
     #[error("must be 1 to 254 bytes on one line")]
     Text,
@@ -101,6 +95,52 @@ pub enum ImportProblem {
     /// A cap below zero, or too large.
     #[error("must be between 0 and {0}")]
     Cap(i64),
+}
+
+/// What is wrong with how an account's holder is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ContactProblem {
+    /// Not a language.
+    #[error("not the name of a language, such as en or en-ZA")]
+    Language,
+    /// Not a number.
+    #[error("not a mobile number: 6 to 15 digits, `+` may come first")]
+    Mobile,
+    /// Not an address.
+    #[error("not an e-mail address")]
+    Email,
+}
+
+impl ContactProblem {
+    /// The field that it is wrong with.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Language => "language",
+            Self::Mobile => "mobile",
+            Self::Email => "email",
+        }
+    }
+}
+
+topup_rules::phrases! {
+    ContactProblem;
+    words {
+        "not-a-language": Language,
+        "not-a-mobile-number": Mobile,
+        "not-an-email-address": Email,
+    }
+    figures {}
+    passes {}
+}
+
+impl From<ContactProblem> for ImportRefusal {
+    fn from(problem: ContactProblem) -> Self {
+        Self {
+            field: problem.field().to_owned(),
+            problem: problem.into(),
+        }
+    }
 }
 
 fn refuse<T>(field: impl Into<String>, problem: ImportProblem) -> Result<T, ImportRefusal> {
@@ -144,10 +184,16 @@ pub(crate) fn reached(
     language: &str,
     mobile: Option<&str>,
     email: Option<&str>,
-) -> Result<(), ImportRefusal> {
-    require(is_language(language), "language", ImportProblem::Language)?;
-    require(mobile.is_none_or(is_mobile), "mobile", ImportProblem::Mobile)?;
-    require(email.is_none_or(is_email), "email", ImportProblem::Email)
+) -> Result<(), ContactProblem> {
+    if !is_language(language) {
+        Err(ContactProblem::Language)
+    } else if !mobile.is_none_or(is_mobile) {
+        Err(ContactProblem::Mobile)
+    } else if !email.is_none_or(is_email) {
+        Err(ContactProblem::Email)
+    } else {
+        Ok(())
+    }
 }
 
 fn kind(line: &AccountImport) -> Result<AccountKind, ImportRefusal> {
@@ -262,7 +308,7 @@ fn check_card(card: &SavedCard, path: &str) -> Result<(), ImportRefusal> {
     require(
         is_email(&card.email),
         format!("{path}.email"),
-        ImportProblem::Email,
+        ContactProblem::Email.into(),
     )?;
     let four_digits = |t: &String| t.len() == 4 && t.bytes().all(|b| b.is_ascii_digit());
     require(
@@ -357,15 +403,15 @@ mod tests {
         );
         refused(
             &|v| v["language"] = json!(""),
-            "field `language`: is no name of a language, such as en or en-ZA",
+            "field `language`: not the name of a language, such as en or en-ZA",
         );
         refused(
             &|v| v["mobile"] = json!("call me"),
-            "field `mobile`: is no mobile number: 6 to 15 digits, `+` may come first",
+            "field `mobile`: not a mobile number: 6 to 15 digits, `+` may come first",
         );
         refused(
             &|v| v["email"] = json!("nobody"),
-            "field `email`: is no e-mail address",
+            "field `email`: not an e-mail address",
         );
         refused(
             &auto("quantity", json!(99)),

@@ -8,7 +8,7 @@ mod check;
 mod line;
 
 pub(crate) use check::reached;
-pub use check::{ImportProblem, ImportRefusal};
+pub use check::{ContactProblem, ImportProblem, ImportRefusal};
 pub use line::{AccountImport, AutoTopupImport, KindImport, WalletImport};
 
 use crate::cards;
@@ -22,10 +22,11 @@ use std::collections::BTreeMap;
 use topup_rules::account::{AccountKind, AutoTopup, AutoTopupSettings, Method, Wallet};
 use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Service, WalletKey};
+use topup_rules::written::Written;
 use uuid::Uuid;
 
 /// The reason of an auto top-up that a line brings along as not enabled.
-const IMPORTED_DISABLED: &str = "not enabled in the import";
+const IMPORTED_DISABLED: &str = Written::NotEnabledInImport.as_str();
 
 /// What an import did to an account or wallet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -5,10 +5,11 @@ use crate::topups::ChargeIntent;
 use crate::transaction::Tx;
 use crate::{StoreError, billing, locks, one_click, prices, rows};
 use jiff::Timestamp;
+use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Reference, Service, WalletKey};
-use topup_rules::money::Currency;
+use topup_rules::money::{Currency, Money};
 use topup_rules::one_click::{Consent, OneClickRefusal, may_charge};
-use topup_rules::prices::Quote;
+use topup_rules::prices::{PriceList, Quote, Wanted};
 use topup_rules::settle::{PaidFor, PurchaseMethod};
 use uuid::Uuid;
 
@@ -29,12 +30,9 @@ pub(super) async fn begin(tx: &Tx, new: &NewPurchase) -> Result<Begun, StoreErro
         return Ok(Begun::Refused(PurchaseRefusal::NoWallet(wallet)));
     };
     let prices = prices::prices_in(tx).await?;
-    let Some(quote) = prices.price_of(new.service, buyer.currency, new.quantity) else {
-        return Ok(Begun::Refused(PurchaseRefusal::NotPriced {
-            quantity: new.quantity,
-            service: new.service,
-            currency: buyer.currency,
-        }));
+    let quote = match priced(&prices, new, buyer.currency) {
+        Ok(quote) => quote,
+        Err(refusal) => return Ok(Begun::Refused(refusal)),
     };
     match new.method {
         PurchaseMethod::OneClick => match card(tx, new).await? {
@@ -55,11 +53,17 @@ pub(super) async fn begin(tx: &Tx, new: &NewPurchase) -> Result<Begun, StoreErro
     }
 }
 
+/// P1: what it costs by the list as it is now, if that is what was shown.
+fn priced(prices: &PriceList, new: &NewPurchase, currency: Currency) -> Result<Quote, PurchaseRefusal> {
+    let quote = prices.quote(new.service, currency, new.wanted)?;
+    Ok(quote.as_shown(new.shown)?)
+}
+
 /// The same purchase as it was begun before, or another that bears its id.
 async fn before(tx: &Tx, new: &NewPurchase) -> Result<Option<Begun>, StoreError> {
     let row = tx
         .query_opt(
-            "SELECT b.service, b.method, b.quantity_milli, p.state, p.checkout_url
+            "SELECT b.service, b.method, b.quantity_milli, p.amount_minor, p.currency, p.state, p.checkout_url
                FROM purchases b JOIN payments p USING (account_id, purchase_id)
               WHERE b.account_id = $1 AND b.purchase_id = $2",
             &[&new.account.get(), &new.id],
@@ -68,14 +72,37 @@ async fn before(tx: &Tx, new: &NewPurchase) -> Result<Option<Begun>, StoreError>
     let Some(row) = row else { return Ok(None) };
     let service: Service = rows::name(&row, "service", "purchases")?;
     let method: PurchaseMethod = rows::name(&row, "method", "purchases")?;
-    let quantity = rows::credits(&row, "quantity_milli")?;
-    if (service, method, quantity) != (new.service, new.method, new.quantity) {
+    let bought = Bought {
+        quantity: rows::credits(&row, "quantity_milli")?,
+        price: Money::new(
+            row.try_get("amount_minor")?,
+            rows::name(&row, "currency", "payments")?,
+        ),
+    };
+    if (service, method) != (new.service, new.method) || !bought.is_what(new) {
         return Ok(Some(Begun::Refused(PurchaseRefusal::Conflicting(new.id))));
     }
     Ok(Some(Begun::AlreadyBegun {
         state: rows::name(&row, "state", "payments")?,
         checkout_url: row.try_get("checkout_url")?,
     }))
+}
+
+/// What an id stands for already.
+struct Bought {
+    quantity: Credits,
+    price: Money,
+}
+
+impl Bought {
+    /// Whether that is asked for again: by the prices of then, whatever they are now.
+    fn is_what(&self, new: &NewPurchase) -> bool {
+        let is_wanted = match new.wanted {
+            Wanted::Credits(quantity) => quantity == self.quantity,
+            Wanted::Amount(amount_minor) => self.price.amount_minor <= amount_minor,
+        };
+        is_wanted && new.shown.is_none_or(|shown| shown == self.price)
+    }
 }
 
 struct Buyer {
@@ -160,7 +187,7 @@ async fn insert(
             &new.id,
             &new.service.as_str(),
             &new.method.as_str(),
-            &new.quantity.milli(),
+            &quote.credits.milli(),
             &quote.price.amount_minor,
             &quote.tax.amount_minor,
             &quote.price.currency.as_str(),

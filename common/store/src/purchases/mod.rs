@@ -15,12 +15,13 @@ use crate::outbox::OutboxMessage;
 use crate::topups::{Asked, ChargeIntent, GatewayCall};
 use crate::{Store, StoreError};
 use std::fmt;
-use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Reference, Service, WalletKey};
 use topup_rules::inquiries::{InquiryPolicy, first_question};
 use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus, ResultSource};
-use topup_rules::money::{Currency, Money};
+use topup_rules::money::Money;
 use topup_rules::one_click::OneClickRefusal;
+use topup_rules::phrases;
+use topup_rules::prices::{NoPrice, PriceChanged, Wanted};
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
 use uuid::Uuid;
@@ -34,8 +35,10 @@ pub struct NewPurchase {
     pub account: AccountId,
     /// Which wallet.
     pub service: Service,
-    /// How many credits.
-    pub quantity: Credits,
+    /// How many credits, or for how much of the account's currency.
+    pub wanted: Wanted,
+    /// P1: the price that whoever buys has seen, where that is known: nothing else is charged.
+    pub shown: Option<Money>,
     /// By a saved card, or on the gateway's page.
     pub method: PurchaseMethod,
     /// P3: with a purchase on the gateway's page, that the card which it is paid with is kept for 1-Click.
@@ -58,7 +61,7 @@ impl fmt::Debug for NewPurchase {
         f.debug_struct("NewPurchase")
             .field("id", &self.id)
             .field("account", &self.account)
-            .field("quantity", &self.quantity)
+            .field("wanted", &self.wanted)
             .field("method", &self.method)
             .finish_non_exhaustive()
     }
@@ -130,16 +133,12 @@ pub enum PurchaseRefusal {
     /// There is no such account, or no such service of it.
     #[error("account {account} has no wallet for the service {service}", account = .0.account, service = .0.service)]
     NoWallet(WalletKey),
-    /// Nothing, less than nothing, more than a wallet holds, or nothing that has a price.
-    #[error("P1: {quantity} {service} credits have no price in {currency}")]
-    NotPriced {
-        /// How many.
-        quantity: Credits,
-        /// Of what.
-        service: Service,
-        /// In the account's currency.
-        currency: Currency,
-    },
+    /// It has no price, or buys nothing.
+    #[error(transparent)]
+    NoPrice(#[from] NoPrice),
+    /// What was seen is not what it costs.
+    #[error(transparent)]
+    PriceChanged(#[from] PriceChanged),
     /// There is no consent to 1-Click that stands, or its card can't be charged any more.
     #[error(transparent)]
     OneClick(#[from] OneClickRefusal),
@@ -149,6 +148,17 @@ pub enum PurchaseRefusal {
     /// The same id was used for something else.
     #[error("purchase {0} is another one")]
     Conflicting(Uuid),
+}
+
+phrases! {
+    PurchaseRefusal;
+    words { "no-email": NoEmail, }
+    figures {
+        "no-wallet": Self::NoWallet(wallet) => [account = &wallet.account, service = &wallet.service],
+            like Self::NoWallet(WalletKey::EXAMPLE);
+        "another-purchase": Self::Conflicting(id) => [id = id], like Self::Conflicting(Uuid::nil());
+    }
+    passes { NoPrice(NoPrice), PriceChanged(PriceChanged), OneClick(OneClickRefusal), }
 }
 
 impl Store {

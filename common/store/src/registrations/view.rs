@@ -47,6 +47,8 @@ pub struct RegistrationView {
     pub is_refunded: bool,
     /// It is still to be given back.
     pub is_refund_due: bool,
+    /// It was to be given back and was not: the operators are told, and see to it.
+    pub has_refund_failed: bool,
 }
 
 impl Store {
@@ -68,7 +70,15 @@ impl Store {
                            AND NOT EXISTS (SELECT FROM reversals v
                                             WHERE v.account_id = p.account_id AND v.reference = p.reference
                                               AND v.state = 'failed') AS is_refunded,
-                        r.refund_due_at IS NOT NULL AS is_refund_due
+                        r.refund_due_at IS NOT NULL AS is_refund_due,
+                        p.reversed_minor = 0 AND r.refund_due_at IS NULL
+                        AND (EXISTS (SELECT FROM reversals v
+                                      WHERE v.account_id = p.account_id AND v.reference = p.reference
+                                        AND v.state = 'failed')
+                             -- nobody could find out, and a person was asked to
+                             OR EXISTS (SELECT FROM notices n
+                                         WHERE n.account_id = p.account_id AND n.channel = 'email'
+                                           AND n.cause = 'alert:refund:' || p.reference)) AS has_refund_failed
                    FROM card_registrations r
                    JOIN payments p USING (account_id, registration_id)
                    LEFT JOIN cards c ON c.account_id = r.account_id AND c.card_id = r.card_id
@@ -107,5 +117,6 @@ fn view(row: &Row) -> Result<RegistrationView, StoreError> {
         card_brand: row.try_get("brand")?,
         is_refunded: row.try_get("is_refunded")?,
         is_refund_due: row.try_get("is_refund_due")?,
+        has_refund_failed: row.try_get("has_refund_failed")?,
     })
 }

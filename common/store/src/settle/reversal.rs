@@ -15,9 +15,10 @@ use topup_rules::money::Money;
 use topup_rules::notices as texts;
 use topup_rules::settle::{ReversalState, TakeBack};
 use topup_rules::topup::{PaymentState, TopupState};
+use topup_rules::written::Written;
 
 /// What stands in the account holder's settings once a payment was reversed.
-const DISABLED_BECAUSE: &str = "a payment was given back";
+const DISABLED_BECAUSE: &str = Written::GivenBack.as_str();
 
 /// Takes the credits back, disables card auto top-up of all the account's wallets, and tells the account holder. Not so
 /// with a registration's charge, which bought nothing.
