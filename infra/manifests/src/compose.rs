@@ -39,6 +39,8 @@ pub(crate) struct Service {
     healthcheck: Option<Value>,
     #[serde(rename = "build")]
     _build: Option<Value>,
+    #[serde(rename = "cpu_shares")]
+    _cpu_shares: Option<u32>,
     #[serde(rename = "entrypoint")]
     _entrypoint: Option<Vec<String>>,
     #[serde(rename = "hostname")]

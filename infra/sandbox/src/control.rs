@@ -116,6 +116,7 @@ enum RefundOutcome {
     #[default]
     Processed,
     Failed,
+    NeedsAttention,
 }
 
 async fn refund(State(world): State<Arc<World>>, body: Bytes) -> Answer {
@@ -124,7 +125,7 @@ async fn refund(State(world): State<Arc<World>>, body: Bytes) -> Answer {
         RefundOutcome::Processed => world
             .books()
             .refund(&order.reference, order.amount, Timestamp::now()),
-        RefundOutcome::Failed => {
+        RefundOutcome::Failed | RefundOutcome::NeedsAttention => {
             world
                 .books()
                 .failed_refund(&order.reference, order.amount, Timestamp::now())
@@ -133,6 +134,7 @@ async fn refund(State(world): State<Arc<World>>, body: Bytes) -> Answer {
     let name = match order.outcome {
         RefundOutcome::Processed => "refund.processed",
         RefundOutcome::Failed => "refund.failed",
+        RefundOutcome::NeedsAttention => "refund.needs-attention",
     };
     let event = refund_event(&world, &refunded, name);
     let data = event.data.clone();

@@ -7,6 +7,7 @@
   const fields = { credits: form.elements.credits, amount: form.elements.amount };
   const summary = document.getElementById("summary");
   const ways = document.getElementById("ways");
+  const quote = document.getElementById("quote");
   let waiting;
   let asked = 0;
 
@@ -25,7 +26,7 @@
       }
     } catch {
       // Nothing follows then; the button still does.
-      document.getElementById("quote").hidden = false;
+      quote.hidden = false;
     }
   }
 
@@ -82,8 +83,21 @@
     }
   }
 
+  // Enter asks for the summary, as the page's first button does; which button comes first where that is not shown is up to
+  // the browser, and the next one pays.
+  function entered(event) {
+    if (event.key === "Enter" && event.target.matches("input") && quote.hidden) {
+      event.preventDefault();
+      clearTimeout(waiting);
+      if (fields.credits.value.trim() || fields.amount.value.trim()) {
+        ask();
+      }
+    }
+  }
+
   for (const field of [fields.credits, fields.amount, form.elements.service]) {
     field.addEventListener("input", typed);
   }
-  document.getElementById("quote").hidden = true;
+  form.addEventListener("keydown", entered);
+  quote.hidden = true;
 })();

@@ -298,6 +298,7 @@ done-second-step-off = No code is asked for any more.
 
 ### Automatic top-up, page by page
 nav-auto-topup = Auto top-up
+auto-mend-of = Mend auto top-up for { $service }
 auto-of = Auto top-up for { $service }
 auto-lead = Credits that are bought, or moved here, by themselves when sending has used them up.
 credits-now = { $credits } credits now.
@@ -374,6 +375,7 @@ registration-again = Try again
 charge-given-back = It was given back to the card.
 charge-going-back = It is being given back to the card.
 charge-kept = It is not given back, and bought no credits.
+charge-refund-failed = It was to be given back to the card, and that has not worked yet. We are seeing to it; you need not do anything.
 charge-fact = Registering
 threshold-fact = At, in credits
 quantity-fact = Top up by
@@ -408,6 +410,7 @@ service = Service
 move-service = { $service } – yours { $mine }, theirs { $theirs }
 move = Move the credits
 done-moved = The credits are moved.
+done-moving = This form was sent before and is still being dealt with. Look at the credits again in a moment, before you move more.
 
 # Why it ended, and what became of what was paid
 disabled-by-itself = by the account holder

@@ -10,6 +10,15 @@ pub struct OtherTerms {
     pub in_force: String,
 }
 
+topup_rules::phrases! {
+    OtherTerms;
+    words {}
+    figures {
+        "other-terms": Self { in_force } => [in_force = in_force], like Self { in_force: "2026-11".to_owned() };
+    }
+    passes {}
+}
+
 impl Edge {
     /// The version that was agreed to, if it is the one in force.
     ///

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use topup_gateways::payment::{InitializeRequest, Initialized, PayChannel};
 use topup_rules::lines::CallClass;
+use topup_rules::written::Written;
 use topup_runtime::{Line, PublicDatabase};
 use topup_store::{GatewayCall, NotOpened, PageIntent, StoreError};
 
@@ -18,15 +19,13 @@ const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 /// Tries to write down an answer. What is not written down by then is asked about by the sweeper.
 const WRITE_TRIES_MAX: u32 = 30;
 /// What the account holder is told where the gateway takes no calls now.
-const NOT_NOW: &str =
-    "the payment gateway takes no payments at the moment; nothing was charged, please try again later";
+const NOT_NOW: &str = Written::NotNow.as_str();
 /// The same, of a saved card.
-const CARD_NOT_NOW: &str =
-    "the payment gateway takes no payments at the moment; your card was not charged, please try again later";
+const CARD_NOT_NOW: &str = Written::CardNotNow.as_str();
 /// The same, for the operators.
 const LINE_CLOSED: &str = "the line to the gateway is closed";
 /// What the account holder is told where it has no page.
-const NO_PAGE: &str = "the payment page could not be opened; nothing was charged";
+const NO_PAGE: &str = Written::NoPage.as_str();
 
 /// What a conversation needs, for as long as it takes.
 pub(crate) struct Paying {

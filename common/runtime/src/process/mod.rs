@@ -76,12 +76,14 @@ where
     M: AsyncFnOnce(Process) -> Result<(), E>,
     E: Into<Failed>,
 {
-    from_start_to_end(name, async |beginning| live(beginning, main).await)
+    from_start_to_end(name, |_| 0, async |beginning| live(beginning, main).await)
 }
 
-/// Everything around a process's life: settings, logs, threads, and the exit code that its end makes.
+/// Everything around a process's life: settings, logs, threads, and the exit code that its end makes. `nice` says how
+/// far it stands behind others for the machine's processors.
 fn from_start_to_end(
     name: &'static str,
+    nice: impl FnOnce(&Settings) -> u16,
     life: impl AsyncFnOnce(Beginning) -> Result<(), Failed>,
 ) -> ExitCode {
     let settings = match Settings::load() {
@@ -94,6 +96,10 @@ fn from_start_to_end(
     };
     if let Err(refused) = tell_failpoint(settings.mode) {
         return refuse(name, &refused);
+    }
+    // Before there are threads: each begins as the one that starts it.
+    if let Err(error) = stand_back(nice(&settings)) {
+        warn!(%error, "the process stands behind nobody for the machine's processors");
     }
     // The one TLS implementation's one provider. An error says that it is installed already.
     let _already = rustls::crypto::ring::default_provider().install_default();
@@ -135,6 +141,15 @@ fn from_start_to_end(
             }
         },
     }
+}
+
+/// Never forward again: whoever started the process may have put it further back.
+fn stand_back(nice: u16) -> rustix::io::Result<()> {
+    let nice = i32::from(nice);
+    if rustix::process::getpriority_process(None)? < nice {
+        rustix::process::setpriority_process(None, nice)?;
+    }
+    Ok(())
 }
 
 /// A process that is to be killed by a test says so, and serves nobody else.

@@ -61,7 +61,8 @@ where
     M: AsyncFnOnce(PublicProcess) -> Result<(), E>,
     E: Into<Failed>,
 {
-    from_start_to_end(name, async |beginning| live(beginning, main).await)
+    let nice = |settings: &Settings| settings.edge.nice;
+    from_start_to_end(name, nice, async |beginning| live(beginning, main).await)
 }
 
 async fn live<M, E>(beginning: Beginning, main: M) -> Result<(), Failed>

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use topup_rules::access::{AccessRefusal, Act};
 use topup_rules::ids::AccountId;
-use topup_store::NewContact;
+use topup_store::{ImportRefusal, NewContact};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -69,7 +69,8 @@ async fn put(
         email: new.email,
         language: new.language,
     };
-    edge.database()?.store.set_contact(account, &new).await??;
+    let changed = edge.database()?.store.set_contact(account, &new).await?;
+    changed.map_err(ImportRefusal::from)?;
     kept(&edge, account).await.map(Json)
 }
 

@@ -19,14 +19,14 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use topup_gateways::payment::PayChannel;
 use topup_rules::access::Act;
-use topup_rules::account::Account;
-use topup_rules::credits::Credits;
 use topup_rules::ids::{AccountId, Service};
 use topup_rules::money::Money;
-use topup_rules::prices::Wanted as ForMoney;
+use topup_rules::prices::Wanted;
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
-use topup_store::{Billing as KeptBilling, NewPurchase as Wanted, OneClickAgreement, PurchaseView};
+use topup_store::{
+    Billing as KeptBilling, NewPurchase as Intended, OneClickAgreement, PurchaseRefusal, PurchaseView,
+};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -83,7 +83,8 @@ pub(super) struct Billing {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
-    "service": "sms", "credits": "500", "method": "hosted", "channels": ["card"], "return_url": "https://example.com/back"
+    "service": "sms", "credits": "500", "expected_amount_minor": 35247, "method": "hosted", "channels": ["card"],
+    "return_url": "https://example.com/back"
 }))]
 pub(super) struct NewPurchase {
     /// `sms` or `whatsapp`.
@@ -96,6 +97,11 @@ pub(super) struct NewPurchase {
     #[serde(default)]
     #[schema(minimum = 1)]
     amount_minor: Option<i64>,
+    /// What the customer was shown as the price, by a quote, in the minor unit of the account's currency: where the price
+    /// is another one now, nothing is charged, and the answer (422) says which.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    expected_amount_minor: Option<i64>,
     /// How it is paid.
     method: How,
     /// How the customer may pay on the page; however the currency allows where there are none.
@@ -266,7 +272,7 @@ pub(super) fn email(given: Option<String>) -> Result<Option<String>, Problem> {
 /// Buy credits
 ///
 /// On the gateway's page (`hosted`), to which the customer is sent by `checkout_url`, or with the card that was saved for
-/// 1-Click, by the account itself. Credits come once the payment is confirmed: ask for the purchase then.
+/// 1-Click, by the account itself. What is charged is `expected_amount_minor`, where it is given, or nothing. Credits come once the payment is confirmed: ask for the purchase then.
 #[utoipa::path(
     post, path = "/accounts/{account}/purchases", operation_id = "buy", tag = "purchases",
     params(("account" = i64, Path, description = "The account", minimum = 1, example = 1001)),
@@ -290,7 +296,7 @@ async fn post(
     };
     let (buyer, _) = account_for(&edge, &bearer.leave, act, account).await?;
     let database = edge.database()?;
-    let quantity = quantity(&edge, &buyer, &new).await?;
+    let wanted = wanted(&new)?;
     let channels: Vec<PayChannel> = new
         .channels
         .iter()
@@ -310,11 +316,14 @@ async fn post(
         How::Hosted => return_to(&edge, new.return_url, &format!("/purchases/{id}"))?,
         How::OneClick => String::new(),
     };
-    let wanted = Wanted {
+    let intended = Intended {
         id,
         account,
         service: new.service,
-        quantity,
+        wanted,
+        shown: new
+            .expected_amount_minor
+            .map(|amount_minor| Money::new(amount_minor, buyer.currency)),
         method: match new.method {
             How::Hosted => PurchaseMethod::Hosted,
             How::OneClick => PurchaseMethod::OneClick,
@@ -326,9 +335,9 @@ async fn post(
         mode: edge.gateway.mode(),
         traceparent: None,
     };
-    match buy(&edge, database, wanted, &channels, &return_to).await? {
+    match buy(&edge, database, intended, &channels, &return_to).await? {
         Bought::OnPage { .. } | Bought::InHand { .. } | Bought::NoPage { .. } => {}
-        Bought::Refused(refusal) => return Err(Problem::refused(refusal)),
+        Bought::Refused(refusal) => return Err(refused(&refusal)),
     }
     let begun = database.store.purchase(account, id).await?;
     let begun = begun.ok_or_else(|| Problem::unavailable("the purchase can't be seen yet"))?;
@@ -336,18 +345,27 @@ async fn post(
 }
 
 /// P1: as many credits as were asked for, or as an amount buys.
-async fn quantity(edge: &Edge, buyer: &Account, new: &NewPurchase) -> Result<Credits, Problem> {
+fn wanted(new: &NewPurchase) -> Result<Wanted, Problem> {
     match (new.credits, new.amount_minor) {
-        (Some(CreditsGiven(credits)), None) => Ok(credits),
-        (None, Some(amount_minor)) => {
-            let prices = edge.database()?.store.prices().await?;
-            let quote = prices.quote(new.service, buyer.currency, ForMoney::Amount(amount_minor));
-            Ok(quote.map_err(Problem::refused)?.credits)
-        }
+        (Some(CreditsGiven(credits)), None) => Ok(Wanted::Credits(credits)),
+        (None, Some(amount_minor)) => Ok(Wanted::Amount(amount_minor)),
         (Some(_), Some(_)) | (None, None) => Err(Problem::new(
             Kind::Malformed,
             "one of `credits` and `amount_minor` is needed, and not both",
         )),
+    }
+}
+
+/// In the rules' words; what was expected of the price is pointed at.
+fn refused(refusal: &PurchaseRefusal) -> Problem {
+    let told = Problem::refused(refusal);
+    match refusal {
+        PurchaseRefusal::PriceChanged(changed) => told.field("expected_amount_minor", changed.to_string()),
+        PurchaseRefusal::NoWallet(_)
+        | PurchaseRefusal::NoPrice(_)
+        | PurchaseRefusal::OneClick(_)
+        | PurchaseRefusal::NoEmail
+        | PurchaseRefusal::Conflicting(_) => told,
     }
 }
 

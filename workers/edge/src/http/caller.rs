@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -25,6 +26,8 @@ use uuid::Uuid;
 
 /// How long a token is believed without asking again: so long may one be used that has been revoked.
 const BELIEVED: Duration = Duration::from_secs(1);
+/// From this age on, one that is good is asked for again while it is still believed: nobody has to wait for that.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Tokens that are remembered, at most; past it they are all asked for again.
 const REMEMBERED_MAX: usize = 10_000;
 /// Longest token that is looked at, in bytes. Ours are far shorter.
@@ -81,26 +84,38 @@ async fn go_on(bearer: Result<Bearer, Problem>, mut request: Request, next: Next
     }
 }
 
-async fn known(edge: &Edge, network: IpAddr, headers: &HeaderMap) -> Result<Bearer, Problem> {
+async fn known(edge: &Arc<Edge>, network: IpAddr, headers: &HeaderMap) -> Result<Bearer, Problem> {
     let refused = |why| edge.strangers.refused(network, why);
     let token = token(headers).map_err(refused)?;
     let hash: Hash = Sha256::digest(token.as_bytes()).into();
     let found = match edge.callers.get(&hash) {
         Known::Now(found) => found,
+        Known::Ageing(bearer) => {
+            let (edge, token) = (Arc::clone(edge), SecretString::from(token));
+            tokio::spawn(async move {
+                // Where that fails, whoever calls later asks again, and hears why.
+                let _later = ask(&edge, token.expose_secret(), hash).await;
+            });
+            Some(bearer)
+        }
         before @ (Known::Before | Known::Never) => {
             if before == Known::Never {
                 edge.strangers.may_ask(network)?;
             }
-            let found = edge.database()?.store.bearer(token).await?;
-            let found = found.map(|bearer| Bearer {
-                token_id: bearer.token_id,
-                leave: bearer.leave,
-            });
-            edge.callers.put(hash, found.clone());
-            found
+            ask(edge, token, hash).await?
         }
     };
     found.ok_or_else(|| refused(unknown()))
+}
+
+async fn ask(edge: &Edge, token: &str, hash: Hash) -> Result<Option<Bearer>, Problem> {
+    let found = edge.database()?.store.bearer(token).await?;
+    let found = found.map(|bearer| Bearer {
+        token_id: bearer.token_id,
+        leave: bearer.leave,
+    });
+    edge.callers.put(hash, found.clone());
+    Ok(found)
 }
 
 /// Where a request comes from, as far as callers can be told apart.
@@ -147,6 +162,8 @@ type Hash = [u8; 32];
 enum Known {
     /// It was looked up a moment ago, and this is whose it is, if anybody's.
     Now(Option<Bearer>),
+    /// The same of one that is good, and it is time to ask again. Said to one caller alone.
+    Ageing(Bearer),
     /// It was good when it was last looked up, and is to be looked up again.
     Before,
     /// Nothing, or nothing good.
@@ -155,15 +172,30 @@ enum Known {
 
 /// Tokens that were looked up a moment ago, those that there are none of included; and those that were good before.
 #[derive(Debug, Default)]
-pub(crate) struct Callers(Mutex<HashMap<Hash, (Instant, Option<Bearer>)>>);
+pub(crate) struct Callers(Mutex<HashMap<Hash, Remembered>>);
+
+#[derive(Debug)]
+struct Remembered {
+    since: Instant,
+    bearer: Option<Bearer>,
+    is_asked_again: bool,
+}
 
 impl Callers {
     fn get(&self, hash: &Hash) -> Known {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match all.get(hash) {
-            Some((since, bearer)) if since.elapsed() < BELIEVED => Known::Now(bearer.clone()),
-            Some((_, Some(_))) => Known::Before,
-            Some((_, None)) | None => Known::Never,
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = all.get_mut(hash) else {
+            return Known::Never;
+        };
+        let age = known.since.elapsed();
+        match &known.bearer {
+            Some(_) if age >= BELIEVED => Known::Before,
+            None if age >= BELIEVED => Known::Never,
+            Some(bearer) if age >= ASKED_AGAIN_AFTER && !known.is_asked_again => {
+                known.is_asked_again = true;
+                Known::Ageing(bearer.clone())
+            }
+            Some(_) | None => Known::Now(known.bearer.clone()),
         }
     }
 
@@ -171,12 +203,17 @@ impl Callers {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= REMEMBERED_MAX {
             // Whoever guesses makes nobody forgotten who is known.
-            all.retain(|_, (_, bearer)| bearer.is_some());
+            all.retain(|_, known| known.bearer.is_some());
         }
         if all.len() >= REMEMBERED_MAX {
             all.clear();
         }
-        all.insert(hash, (Instant::now(), bearer));
+        let remembered = Remembered {
+            since: Instant::now(),
+            bearer,
+            is_asked_again: false,
+        };
+        all.insert(hash, remembered);
     }
 }
 
@@ -228,14 +265,19 @@ mod tests {
         };
         callers.put(good, Some(bearer.clone()));
         callers.put(none, None);
+        assert_eq!(callers.get(&good), Known::Now(Some(bearer.clone())));
+        assert_eq!(callers.get(&none), Known::Now(None));
+        let age = |by: Duration| {
+            for known in callers.0.lock().unwrap().values_mut() {
+                known.since = known.since.checked_sub(by).unwrap();
+            }
+        };
+        // One caller asks again, while all go on.
+        age(ASKED_AGAIN_AFTER);
+        assert_eq!(callers.get(&good), Known::Ageing(bearer.clone()));
         assert_eq!(callers.get(&good), Known::Now(Some(bearer)));
         assert_eq!(callers.get(&none), Known::Now(None));
-        {
-            let mut all = callers.0.lock().unwrap();
-            for (since, _) in all.values_mut() {
-                *since = since.checked_sub(BELIEVED).unwrap();
-            }
-        }
+        age(BELIEVED);
         assert_eq!(callers.get(&good), Known::Before);
         assert_eq!(callers.get(&none), Known::Never);
         assert_eq!(callers.get(&[3; 32]), Known::Never);

@@ -89,7 +89,8 @@ impl Strangers {
     fn too_often(&self, count: Count, now: Instant) -> Problem {
         let left = WINDOW.saturating_sub(now.saturating_duration_since(count.since));
         let detail = format!(
-            "at most {} requests a minute from one network without a token that is known",
+            "at most {} requests a minute from one network without a token that is known; while there are more, a token \
+             that was never used here waits, too",
             self.per_minute
         );
         Problem::new(Kind::TooOften, detail).after(left.as_secs() + 1)

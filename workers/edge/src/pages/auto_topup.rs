@@ -289,7 +289,7 @@ async fn ended(
         SettingsChange::Done(_) => Ok(on_to("/auto-topup?done=auto-topup-off")),
         SettingsChange::Refused(refusal) => {
             let mut form = Form::new("");
-            form.refuse(words::refusal(&refusal.to_string()));
+            form.refuse(words::refusal(&who.voice, &refusal));
             off_page(&zone, &who, wallet, form)
         }
         SettingsChange::NoWallet => Err(Trouble::NotFound),

@@ -82,9 +82,9 @@ impl Figures {
         })
     }
 
-    pub(super) fn into_form(self, form: Form) -> Form {
-        form.value("threshold", self.threshold.to_string())
-            .value("quantity", self.quantity.to_string())
+    pub(super) fn into_form(self, form: Form, voice: &Voice) -> Form {
+        form.value("threshold", voice.field(self.threshold))
+            .value("quantity", voice.field(self.quantity))
     }
 
     const fn of(settings: &AutoTopupView) -> Self {
@@ -96,8 +96,8 @@ impl Figures {
 }
 
 /// The rules' words, beside the field that they are about.
-pub(super) fn refuse(form: &mut Form, refusal: &SettingsRefusal) {
-    let text = words::refusal(&refusal.to_string());
+pub(super) fn refuse(form: &mut Form, voice: &Voice, refusal: &SettingsRefusal) {
+    let text = words::refusal(voice, refusal);
     match refusal {
         SettingsRefusal::NegativeThreshold | SettingsRefusal::CreditsNotAboveThreshold { .. } => {
             form.wrong("threshold", text);
@@ -128,7 +128,7 @@ async fn shown(
     let wallet = who.wallet(&service)?;
     let figures = settings(&who, wallet).map(Figures::of);
     let form = match figures {
-        Some(figures) => figures.into_form(Form::new("")),
+        Some(figures) => figures.into_form(Form::new(""), &who.voice),
         None => Form::new(""),
     };
     page(&zone, &who, wallet, form, figures).await
@@ -203,7 +203,7 @@ async fn price(
             tax: who.voice.money(quote.tax),
         }),
         Err(none) => {
-            form.wrong("quantity", words::refusal(&none.to_string()));
+            form.wrong("quantity", words::refusal(&who.voice, &none));
             None
         }
     })
@@ -246,7 +246,7 @@ async fn change(
     match set_figures(store, wallet, by, Method::Card, threshold, quantity).await? {
         SettingsChange::Done(_) => Ok(Some(on_to("/auto-topup?done=auto-topup"))),
         SettingsChange::Refused(refusal) => {
-            refuse(form, &refusal);
+            refuse(form, &who.voice, &refusal);
             Ok(None)
         }
         SettingsChange::NoWallet => Err(Trouble::NotFound),
@@ -264,13 +264,13 @@ async fn begin(
 ) -> Result<Option<Response>, Trouble> {
     let edge = &zone.edge;
     if fields.get("agree") != "yes" {
-        refuse(form, &SettingsRefusal::NotAgreed);
+        refuse(form, &who.voice, &SettingsRefusal::NotAgreed);
         return Ok(None);
     }
     let terms_version = match edge.terms(fields.get("terms")) {
         Ok(in_force) => in_force,
         Err(other) => {
-            form.wrong("agree", words::refusal(&other.to_string()));
+            form.wrong("agree", words::refusal(&who.voice, &other));
             return Ok(None);
         }
     };
@@ -308,7 +308,7 @@ async fn begin(
         // What became of it stands there.
         Registering::NoPage { id, reason: _ } => Ok(Some(on_to(&at(id)))),
         Registering::Refused(refusal) => {
-            refuse(form, &refusal);
+            refuse(form, &who.voice, &refusal);
             Ok(None)
         }
         Registering::NoWallet => Err(Trouble::NotFound),

@@ -1,13 +1,14 @@
 //! `/buy`: a quantity or an amount, the summary that follows, and a button for each way to pay it (P1–P3).
 //!
-//! What is paid is what was shown: a form whose summary is not that of its quantity and of today's prices shows the right
-//! one instead of charging anything.
+//! What is paid is what was shown: a form whose summary is not that of its quantity, or not of the prices that there are
+//! when it would be charged, shows the right one instead of charging anything.
 
 use super::billing;
 use super::catalogue::Key;
 use super::form::{Fields, Form};
 use super::once;
-use super::quoting::{Asked, Summary, Way, WayButton, quote, ways};
+use super::quoting::{Asked, Summary, Way, WayButton, no_price, offer, wanted, ways};
+use super::shown::Shown;
 use super::visitor::{SignedIn, SignedPost, on_to};
 use super::voice::Voice;
 use super::words;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use topup_rules::access::Act;
 use topup_rules::credits::Credits;
 use topup_rules::ids::Service;
-use topup_rules::prices::Quote;
+use topup_rules::prices::Wanted;
 use topup_store::{NewPurchase, OneClickAgreement, PurchaseRefusal};
 
 const HERE: &str = "/buy";
@@ -73,20 +74,21 @@ async fn shown(
     let service = service.ok_or(Trouble::NotFound)?;
     let mut form = Form::new("").typed(&fields, &["credits", "amount"]);
     let is_empty = fields.get("credits").is_empty() && fields.get("amount").is_empty();
-    let quote = match is_empty {
+    let wanted = match is_empty {
         true => None,
-        false => quote(&zone, &who, service, &fields, &mut form).await?,
+        false => wanted(&who, &fields, &mut form),
     };
-    page(&zone, &who, service, form, quote).await
+    page(&zone, &who, service, wanted, form).await
 }
 
 async fn page(
     zone: &Zone,
     who: &SignedIn,
     service: Service,
-    form: Form,
-    quote: Option<Quote>,
+    wanted: Option<Wanted>,
+    mut form: Form,
 ) -> Result<Response, Trouble> {
+    let offer = offer(zone, who, service, wanted, &mut form).await?;
     let store = &zone.database()?.store;
     let account = who.account.account_id;
     let one_click = store.one_click(account).await?;
@@ -100,10 +102,8 @@ async fn page(
     let view = BuyPage {
         services: services.collect(),
         currency: Voice::currency(who.account.currency),
-        summary: quote
-            .as_ref()
-            .map(|quote| Summary::of(&who.voice, service, quote)),
-        ways: ways(zone, who, one_click.as_ref(), quote.as_ref()),
+        summary: offer.as_ref().map(|offer| Summary::of(&who.voice, offer)),
+        ways: ways(zone, who, one_click.as_ref(), offer.as_ref()),
         one_click: one_click
             .map(|it| words::card_named(&who.voice, it.brand.as_deref(), it.last4.as_deref())),
         billed_to: billing.as_ref().map(|billing| billing.name.clone()),
@@ -137,14 +137,19 @@ async fn sent(
         "" => None,
         name => Some(Way::ALL.into_iter().find(|way| way.name() == name)),
     };
-    let quote = quote(&zone, &who, service, &fields, &mut form).await?;
-    if let (Some(way), Some(quote)) = (way, &quote) {
+    let wanted = wanted(&who, &fields, &mut form);
+    if let (Some(way), Some(wanted)) = (way, wanted) {
         let way = way.ok_or(Trouble::Malformed)?;
-        if let Some(done) = pay(&zone, &who, service, way, quote, &fields, &mut form).await? {
-            return Ok(done);
+        match Shown::read(fields.get("shown"), service, wanted) {
+            None => form.refuse(who.voice.text(Key("buy-not-shown"))),
+            Some(shown) => {
+                if let Some(done) = pay(&zone, &who, service, way, shown, &fields, &mut form).await? {
+                    return Ok(done);
+                }
+            }
         }
     }
-    page(&zone, &who, service, form, quote).await
+    page(&zone, &who, service, wanted, form).await
 }
 
 /// None: nothing was charged, as the form says.
@@ -153,14 +158,10 @@ async fn pay(
     who: &SignedIn,
     service: Service,
     way: Way,
-    quote: &Quote,
+    shown: Shown,
     fields: &Fields,
     form: &mut Form,
 ) -> Result<Option<Response>, Trouble> {
-    if fields.get("shown") != Summary::of(&who.voice, service, quote).shown {
-        form.refuse(who.voice.text(Key("buy-not-shown")));
-        return Ok(None);
-    }
     let agreement = agreement(zone, who, way, fields, form);
     let billing = billing::read(form, fields, &who.voice);
     let (Ok(agreement), Ok(billing)) = (agreement, billing) else {
@@ -171,13 +172,13 @@ async fn pay(
         (Way::Card | Way::Phone, None) => Act::BuyHosted,
     })?;
     let edge = &zone.edge;
-    let content = [service.as_str(), &quote.credits.to_string(), way.name()];
-    let id = once::id(who, fields, &content)?;
+    let id = once::id(who, fields, &[way.name(), &shown.to_string()])?;
     let new = NewPurchase {
         id,
         account: who.account.account_id,
         service,
-        quantity: quote.credits,
+        wanted: Wanted::Credits(shown.credits),
+        shown: Some(shown.price),
         method: way.method(),
         agreement,
         // The account's own; without one, that of who signed in.
@@ -198,7 +199,7 @@ async fn pay(
         }
         // What became of it stands there.
         Bought::InHand { url: None, .. } | Bought::NoPage { .. } => Ok(Some(on_to(&here))),
-        Bought::Refused(refusal) => refused(form, &refusal).map(|()| None),
+        Bought::Refused(refusal) => refused(who, form, &refusal).map(|()| None),
     }
 }
 
@@ -219,17 +220,22 @@ fn agreement(
             address: who.from.to_string(),
         })),
         Err(other) => {
-            form.wrong("agree", words::refusal(&other.to_string()));
+            form.wrong("agree", words::refusal(&who.voice, &other));
             Err(())
         }
     }
 }
 
 /// The rules' words, beside the field that they are about.
-fn refused(form: &mut Form, refusal: &PurchaseRefusal) -> Result<(), Trouble> {
-    let text = words::refusal(&refusal.to_string());
+fn refused(who: &SignedIn, form: &mut Form, refusal: &PurchaseRefusal) -> Result<(), Trouble> {
+    let text = words::refusal(&who.voice, refusal);
     match refusal {
-        PurchaseRefusal::NotPriced { .. } => form.wrong("credits", text),
+        PurchaseRefusal::NoPrice(none) => no_price(form, &who.voice, none),
+        // The page shows what it costs now.
+        PurchaseRefusal::PriceChanged(_) => {
+            form.refuse(text);
+            form.refuse(who.voice.text(Key("buy-not-shown")));
+        }
         PurchaseRefusal::OneClick(_) | PurchaseRefusal::NoEmail => form.refuse(text),
         PurchaseRefusal::NoWallet(_) => return Err(Trouble::NotFound),
         PurchaseRefusal::Conflicting(_) => return Err(Trouble::Malformed),

@@ -174,12 +174,15 @@ pub(crate) fn chart(voice: &Voice, name: &str, id: &str, days: &[Day], low: Cred
     );
     let line = line(&scale, first, known);
     let floor = scale.y(0);
-    let area = format!(
-        "{line} L{} {floor} L{} {floor} Z",
-        place(scale.x(days.len() - 1)),
-        place(scale.x(first)),
-        floor = place(floor)
-    );
+    let area = match known {
+        [_] => String::new(),
+        [] | [_, _, ..] => format!(
+            "{line} L{} {floor} L{} {floor} Z",
+            place(scale.x(days.len() - 1)),
+            place(scale.x(first)),
+            floor = place(floor)
+        ),
+    };
     Some(Chart {
         id: id.to_owned(),
         title: voice.with(
@@ -208,8 +211,13 @@ pub(crate) fn chart(voice: &Voice, name: &str, id: &str, days: &[Day], low: Cred
     })
 }
 
-/// The balance, from the wallet's first day on.
+/// The balance, from the wallet's first day on; as wide as that day where it is the only one.
 fn line(scale: &Scale, first: usize, known: &[Day]) -> String {
+    if let [only] = known {
+        let (middle, half) = (scale.x(first), (WIDTH - 2 * LEFT) / (2 * scale.days));
+        let y = place(scale.y(only.balance.milli()));
+        return format!("M{} {y} L{} {y}", place(middle - half), place(middle + half));
+    }
     let points = known.iter().enumerate().map(|(index, day)| {
         let letter = if index == 0 { 'M' } else { 'L' };
         format!(
@@ -329,6 +337,7 @@ mod tests {
         let empty: Vec<Day> = days.into_iter().take(2).collect();
         let drawn = chart(&voice, "SMS", "sms", &empty, Credits::ZERO).unwrap();
         assert_eq!(drawn.rows.len(), 1);
+        assert_eq!(drawn.line.matches('L').count(), 1, "one day can be seen, too");
     }
 
     #[test]

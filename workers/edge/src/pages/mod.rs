@@ -38,6 +38,7 @@ mod quoting;
 mod registration;
 mod second_step;
 mod settings;
+mod shown;
 mod sign_in;
 mod sub_acts;
 mod subs;

@@ -1,7 +1,7 @@
 //! `/one-click`: buying by one button (P3): how it stands, buying again, and withdrawing it, which asks first.
 
 use super::once;
-use super::quoting::{Summary, pay_saved};
+use super::quoting::{Offer, Summary, pay_saved};
 use super::visitor::{SignedIn, SignedPost, on_to};
 use super::voice::Voice;
 use super::words;
@@ -125,7 +125,13 @@ async fn button(
     let Ok(quote) = prices.quote(last.service, who.account.currency, wanted) else {
         return Ok(None);
     };
-    let summary = Summary::of(&who.voice, last.service, &quote);
+    let service = last.service;
+    let offer = Offer {
+        service,
+        wanted,
+        quote,
+    };
+    let summary = Summary::of(&who.voice, &offer);
     Ok(Some(Button {
         credits: quote.credits.to_string(),
         text: pay_saved(&who.voice, &summary.price, consent),

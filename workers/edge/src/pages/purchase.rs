@@ -150,10 +150,7 @@ pub(super) fn said(voice: &Voice, purchase: &PurchaseView) -> Said {
         ),
         PaymentState::Failed => {
             let reason = purchase.reason.as_deref().unwrap_or_default();
-            let text = match reason.trim().trim_end_matches('.') {
-                "" => voice.text(Key("bought-failed")),
-                reason => voice.with(Key("bought-failed-reason"), &[("reason", reason)]),
-            };
+            let text = words::with_reason(voice, Key("bought-failed"), Key("bought-failed-reason"), reason);
             (Tone::Bad, Key("state-failed"), text)
         }
         PaymentState::Reversed => (

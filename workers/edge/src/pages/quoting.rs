@@ -2,6 +2,7 @@
 
 use super::catalogue::Key;
 use super::form::{Fields, Form};
+use super::shown::Shown;
 use super::visitor::SignedIn;
 use super::voice::Voice;
 use super::words;
@@ -37,8 +38,21 @@ pub(super) struct Summary {
     pub(super) shown: String,
 }
 
+/// What somebody typed, and what it comes to by the list as it is now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Offer {
+    pub(super) service: Service,
+    pub(super) wanted: Wanted,
+    pub(super) quote: Quote,
+}
+
 impl Summary {
-    pub(super) fn of(voice: &Voice, service: Service, quote: &Quote) -> Self {
+    pub(super) fn of(voice: &Voice, offer: &Offer) -> Self {
+        let Offer {
+            service,
+            wanted,
+            ref quote,
+        } = *offer;
         let credits = voice.credits(quote.credits);
         let values = [
             ("credits", credits.as_str()),
@@ -49,7 +63,7 @@ impl Summary {
             unit_price: voice.unit_price(quote.unit_price, quote.price.currency),
             tax: (quote.tax.amount_minor > 0).then(|| voice.money(quote.tax)),
             price: voice.money(quote.price),
-            shown: format!("{service} {} {}", quote.credits, quote.price),
+            shown: Shown::of(service, wanted, quote).to_string(),
         }
     }
 }
@@ -120,15 +134,8 @@ impl Asked {
     }
 }
 
-/// The price of what was typed, by the list as it is now; what has none is told beside its field.
-pub(super) async fn quote(
-    zone: &Zone,
-    who: &SignedIn,
-    service: Service,
-    fields: &Fields,
-    form: &mut Form,
-) -> Result<Option<Quote>, Trouble> {
-    who.may(Act::Quote)?;
+/// What was typed: a quantity or an amount. What is neither is told beside its field.
+pub(super) fn wanted(who: &SignedIn, fields: &Fields, form: &mut Form) -> Option<Wanted> {
     let currency = who.account.currency;
     let (credits, amount) = (fields.number("credits"), fields.number("amount"));
     let wanted = match (credits.is_empty(), amount.is_empty()) {
@@ -139,27 +146,48 @@ pub(super) async fn quote(
         }
         (true, true) | (false, false) => {
             form.wrong("credits", who.voice.text(Key("buy-one-of-both")));
-            return Ok(None);
+            return None;
         }
     };
-    let Some(wanted) = wanted else {
+    if wanted.is_none() {
         match credits.is_empty() {
             true => form.wrong("amount", who.voice.text(Key("buy-amount-wrong"))),
             false => form.wrong("credits", who.voice.text(Key("buy-credits-wrong"))),
         }
-        return Ok(None);
-    };
+    }
+    wanted
+}
+
+/// What that comes to, by the list as it is now; what has no price is told beside its field.
+pub(super) async fn offer(
+    zone: &Zone,
+    who: &SignedIn,
+    service: Service,
+    wanted: Option<Wanted>,
+    form: &mut Form,
+) -> Result<Option<Offer>, Trouble> {
+    who.may(Act::Quote)?;
+    let Some(wanted) = wanted else { return Ok(None) };
     let prices = zone.database()?.store.prices().await?;
-    match prices.quote(service, currency, wanted) {
-        Ok(quote) => Ok(Some(quote)),
+    match prices.quote(service, who.account.currency, wanted) {
+        Ok(quote) => Ok(Some(Offer {
+            service,
+            wanted,
+            quote,
+        })),
         Err(none) => {
-            let text = words::refusal(&none.to_string());
-            match none {
-                NoPrice::OfCredits { .. } => form.wrong("credits", text),
-                NoPrice::OfAmount { .. } => form.wrong("amount", text),
-            }
+            no_price(form, &who.voice, &none);
             Ok(None)
         }
+    }
+}
+
+/// The rules' words, beside the field that they are about.
+pub(super) fn no_price(form: &mut Form, voice: &Voice, none: &NoPrice) {
+    let text = words::refusal(voice, none);
+    match none {
+        NoPrice::OfCredits { .. } => form.wrong("credits", text),
+        NoPrice::OfAmount { .. } => form.wrong("amount", text),
     }
 }
 
@@ -168,7 +196,7 @@ pub(super) fn ways(
     zone: &Zone,
     who: &SignedIn,
     one_click: Option<&OneClickView>,
-    quote: Option<&Quote>,
+    offer: Option<&Offer>,
 ) -> Vec<WayButton> {
     let wallets = zone.edge.gateway.phone_wallets(who.account.currency);
     let there = Way::ALL.into_iter().filter(|way| match way {
@@ -176,7 +204,7 @@ pub(super) fn ways(
         Way::Card => true,
         Way::Phone => !wallets.is_empty(),
     });
-    let price = quote.map(|quote| who.voice.money(quote.price));
+    let price = offer.map(|offer| who.voice.money(offer.quote.price));
     there
         .map(|way| WayButton {
             id: way.name(),
@@ -225,13 +253,12 @@ async fn follows(
     let fields = asked.into_fields();
     let service = who.wallet(fields.get("service"))?.service;
     let mut form = Form::new("");
-    let quote = quote(&zone, &who, service, &fields, &mut form).await?;
+    let wanted = wanted(&who, &fields, &mut form);
+    let offer = offer(&zone, &who, service, wanted, &mut form).await?;
     let one_click = zone.database()?.store.one_click(who.account.account_id).await?;
-    let ways = ways(&zone, &who, one_click.as_ref(), quote.as_ref());
+    let ways = ways(&zone, &who, one_click.as_ref(), offer.as_ref());
     Ok(Json(Following {
-        summary: quote
-            .as_ref()
-            .map(|quote| Summary::of(&who.voice, service, quote)),
+        summary: offer.as_ref().map(|offer| Summary::of(&who.voice, offer)),
         ways: ways.into_iter().map(|way| (way.id, way.text)).collect(),
         wrong: form.into_wrong(),
     }))

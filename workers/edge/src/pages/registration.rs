@@ -90,18 +90,21 @@ pub(super) fn page(voice: &Voice, view: &RegistrationView, here: String) -> Regi
         ),
     };
     let text = match view.reason.as_deref().filter(|_| view.outcome.is_some()) {
-        Some(reason) => format!("{} {}", voice.text(text), words::refusal(reason)),
+        Some(reason) => format!("{} {}", voice.text(text), words::told(voice, reason)),
         None => voice.text(text),
     };
     let is_paid = matches!(
         view.outcome,
         Some(RegistrationOutcome::Enabled | RegistrationOutcome::NotEnabled)
     );
-    let given_back = match (view.is_refunded, view.is_refund_due) {
-        (true, _) => Some(Key("charge-given-back")),
-        (false, true) => Some(Key("charge-going-back")),
-        (false, false) if is_paid => Some(Key("charge-kept")),
-        (false, false) => None,
+    let given_back = if view.is_refunded {
+        Some(Key("charge-given-back"))
+    } else if view.is_refund_due {
+        Some(Key("charge-going-back"))
+    } else if view.has_refund_failed {
+        Some(Key("charge-refund-failed"))
+    } else {
+        is_paid.then_some(Key("charge-kept"))
     };
     let is_over_without = matches!(
         view.outcome,
@@ -134,4 +137,76 @@ fn card(voice: &Voice, view: &RegistrationView) -> Option<String> {
         view.card_brand.as_deref(),
         view.card_last4.as_deref(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::catalogue::Catalogue;
+    use crate::pages::language::Language;
+    use jiff::Timestamp;
+    use jiff::tz::TimeZone;
+    use std::sync::Arc;
+    use topup_rules::credits::Credits;
+    use topup_rules::ids::{AccountId, Reference, Service};
+    use topup_rules::money::Money;
+
+    fn enabled() -> RegistrationView {
+        let id = Uuid::nil();
+        RegistrationView {
+            id,
+            service: Service::Sms,
+            threshold: Credits::from_milli(100_000),
+            quantity: Credits::from_milli(500_000),
+            terms_version: "1".to_owned(),
+            agreed_at: Timestamp::UNIX_EPOCH,
+            amount: Money::new(100, "ZAR".parse().expect("a currency")),
+            reference: Reference::of_registration(AccountId::new(1).expect("positive"), id),
+            state: PaymentState::Succeeded,
+            outcome: Some(RegistrationOutcome::Enabled),
+            reason: None,
+            ended_at: Some(Timestamp::UNIX_EPOCH),
+            checkout_url: None,
+            card_last4: Some("4081".to_owned()),
+            card_brand: None,
+            is_refunded: false,
+            is_refund_due: false,
+            has_refund_failed: false,
+        }
+    }
+
+    #[test]
+    fn what_became_of_the_charge_is_said_as_it_is() {
+        let said = |view: &RegistrationView| {
+            let catalogue = Arc::new(Catalogue::new().expect("texts"));
+            let voice = Voice::new(catalogue, Language::English, TimeZone::UTC);
+            page(&voice, view, String::new()).given_back.unwrap_or_default()
+        };
+        let kept = enabled();
+        let due = RegistrationView {
+            is_refund_due: true,
+            ..enabled()
+        };
+        let failed = RegistrationView {
+            has_refund_failed: true,
+            ..enabled()
+        };
+        let unpaid = RegistrationView {
+            outcome: Some(RegistrationOutcome::Failed),
+            ..enabled()
+        };
+        let made = RegistrationView {
+            is_refunded: true,
+            ..enabled()
+        };
+        assert_eq!(said(&kept), "It is not given back, and bought no credits.");
+        assert_eq!(said(&due), "It is being given back to the card.");
+        assert_eq!(
+            said(&failed),
+            "It was to be given back to the card, and that has not worked yet. We are seeing to it; you need not do \
+             anything."
+        );
+        assert_eq!(said(&made), "It was given back to the card.");
+        assert_eq!(said(&unpaid), "");
+    }
 }

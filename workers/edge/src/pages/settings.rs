@@ -112,8 +112,9 @@ pub(super) async fn page(zone: &Zone, who: &SignedIn, forms: Forms) -> Result<Re
             .low_credit
             .as_ref()
             .filter(|(service, _)| *service == wallet.service);
-        let stands =
-            || Form::new(prefix(wallet.service)).value("threshold", wallet.low_credit_threshold.to_string());
+        let stands = || {
+            Form::new(prefix(wallet.service)).value("threshold", who.voice.field(wallet.low_credit_threshold))
+        };
         LowCredit {
             id: wallet.service.as_str(),
             service: Voice::service(wallet.service),
@@ -184,7 +185,7 @@ async fn contact(
         }
         Err(refusal) => {
             let mut form = Form::new("contact-").typed(&fields, &["mobile", "email"]);
-            form.refuse(words::refusal(&refusal.to_string()));
+            form.wrong(refusal.field(), words::refusal(&who.voice, &refusal));
             let forms = Forms {
                 wrong: form.clone(),
                 contact: Some(form),
@@ -209,7 +210,7 @@ async fn low_credit(
         Ok(threshold) => match store.set_low_credit_threshold(wallet, threshold).await? {
             SettingsChange::Done(_) => return Ok(on_to("/settings?done=low-credit")),
             SettingsChange::Refused(refusal) => {
-                form.wrong("threshold", words::refusal(&refusal.to_string()));
+                form.wrong("threshold", words::refusal(&who.voice, &refusal));
             }
             SettingsChange::NoWallet => return Err(Trouble::NotFound),
         },

@@ -63,7 +63,7 @@ async fn by_transfer(
         let (store, by) = (&zone.database()?.store, who.account.account_id);
         match set_figures(store, wallet, by, Method::Transfer, threshold, quantity).await? {
             SettingsChange::Done(_) => return Ok(there(&sub, "auto-topup")),
-            SettingsChange::Refused(refusal) => refuse(&mut form, &refusal),
+            SettingsChange::Refused(refusal) => refuse(&mut form, &who.voice, &refusal),
             SettingsChange::NoWallet => return Err(Trouble::NotFound),
         }
     }
@@ -127,7 +127,7 @@ async fn ended(
         SettingsChange::Done(_) => Ok(there(&sub, "auto-topup-off")),
         SettingsChange::Refused(refusal) => {
             let mut form = Form::new("");
-            form.refuse(words::refusal(&refusal.to_string()));
+            form.refuse(words::refusal(&who.voice, &refusal));
             off_page(&zone, &who, &sub, wallet, form)
         }
         SettingsChange::NoWallet => Err(Trouble::NotFound),
@@ -158,10 +158,11 @@ async fn moved(
                 credits,
             };
             match move_once(&zone, &who, &fields, wanted).await? {
-                Moving::Done => return Ok(there(&sub, "moved")),
+                None => return Ok(there(&sub, "moving")),
+                Some(Moving::Done) => return Ok(there(&sub, "moved")),
                 // That the reader may, was asked before.
-                Moving::Denied(_) => return Err(Trouble::NotFound),
-                Moving::Refused(refusal) => tell(&mut form, &refusal),
+                Some(Moving::Denied(_)) => return Err(Trouble::NotFound),
+                Some(Moving::Refused(refusal)) => tell(&mut form, &who.voice, &refusal),
             }
         }
     }
@@ -173,8 +174,8 @@ async fn moved(
 }
 
 /// The rules' words, beside the field that they are about.
-fn tell(form: &mut Form, refusal: &AdjustRefusal) {
-    let text = words::refusal(&refusal.to_string());
+fn tell(form: &mut Form, voice: &Voice, refusal: &AdjustRefusal) {
+    let text = words::refusal(voice, refusal);
     match refusal {
         AdjustRefusal::Zero
         | AdjustRefusal::NotPositive
@@ -186,15 +187,23 @@ fn tell(form: &mut Form, refusal: &AdjustRefusal) {
     }
 }
 
-/// A form that is sent twice moves once: the ledger's entries are named after it and the moment of its first try.
-async fn move_once(zone: &Zone, who: &SignedIn, fields: &Fields, wanted: Move) -> Result<Moving, Trouble> {
+/// A form that is sent twice moves once: the ledger's entries are named after it and the moment of its first try. None:
+/// the same form is just being dealt with, and nobody knows yet to what end.
+async fn move_once(
+    zone: &Zone,
+    who: &SignedIn,
+    fields: &Fields,
+    wanted: Move,
+) -> Result<Option<Moving>, Trouble> {
     let id = named(who, fields, wanted)?;
     let database = zone.database()?;
     let (store, login, key) = (&database.store, who.session.login, id.to_string());
     let at = match store.begin_request(login, &key, id.as_bytes()).await? {
         RequestBegun::New { begun_at } => begun_at,
-        // It is done, or somebody is just doing it.
-        RequestBegun::Same { .. } | RequestBegun::InHand | RequestBegun::Other => return Ok(Moving::Done),
+        // What did not move anything is not kept.
+        RequestBegun::Same { .. } => return Ok(Some(Moving::Done)),
+        RequestBegun::InHand => return Ok(None),
+        RequestBegun::Other => return Err(Trouble::Malformed),
     };
     let by_hand = ByHand {
         id,
@@ -208,7 +217,7 @@ async fn move_once(zone: &Zone, who: &SignedIn, fields: &Fields, wanted: Move) -
         // It may be tried again at once, and finds itself if it was done.
         Ok(Moving::Denied(_) | Moving::Refused(_)) | Err(_) => store.release_request(login, &key).await?,
     }
-    Ok(moving?)
+    Ok(Some(moving?))
 }
 
 fn named(who: &SignedIn, fields: &Fields, wanted: Move) -> Result<Uuid, Trouble> {

@@ -244,8 +244,8 @@ async fn wallet(
         let form = Form::new(prefix(wallet.service));
         match settings {
             Some(settings) => form
-                .value("threshold", settings.threshold.to_string())
-                .value("quantity", settings.quantity.to_string()),
+                .value("threshold", voice.field(settings.threshold))
+                .value("quantity", voice.field(settings.quantity)),
             None => form,
         }
     };

@@ -24,6 +24,7 @@ pub(super) const SOURCES: &[(&str, &str)] = templates![
     "one-click-off.html",
     "chart.html",
     "form.html",
+    "parts.html",
     "auto-topup-card.html",
     "auto-topup-off.html",
     "auto-topup.html",

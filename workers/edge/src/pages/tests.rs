@@ -2,6 +2,8 @@
 
 mod bought;
 mod catalogue;
+mod leaks;
 mod markup;
+mod refusals;
 mod samples;
 mod words;

@@ -140,6 +140,7 @@ impl SignedIn {
             "low-credit" => Key("done-low-credit"),
             "password" => Key("done-password"),
             "moved" => Key("done-moved"),
+            "moving" => Key("done-moving"),
             "billing" => Key("done-billing"),
             "one-click-off" => Key("done-one-click-off"),
             "auto-topup" => Key("done-auto-topup"),

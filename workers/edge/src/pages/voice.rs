@@ -9,12 +9,17 @@ use std::sync::Arc;
 use topup_rules::credits::Credits;
 use topup_rules::ids::Service;
 use topup_rules::money::{Currency, Money};
+use topup_rules::phrases::{Figure, Phrase};
 use topup_rules::prices::UnitPrice;
 
-/// Digits that stand together in a large number.
-const GROUP_DIGITS: usize = 3;
 /// A unit price's own units in a whole one of its currency: millionths of hundredths.
 const PER_MAJOR: i64 = 100_000_000;
+/// How the keys begin of what the rules say.
+pub(super) const PHRASE: &str = "reason-";
+/// How the keys begin of what banks say.
+pub(super) const BANK: &str = "bank-";
+/// What somebody says in English.
+pub(super) const QUOTED: &str = "quoted";
 /// Decimals that money always has.
 const MINOR_DIGITS: usize = 2;
 
@@ -60,9 +65,55 @@ impl Voice {
         self.catalogue.filled(self.language, key.0, Some(&values))
     }
 
+    /// What the rules say, without their number, if it is in this language's catalogue. English has no other words for
+    /// it than the rules' own.
+    pub(crate) fn phrase(&self, phrase: &Phrase) -> Option<String> {
+        let mut values = fluent_bundle::FluentArgs::new();
+        for (name, figure) in &phrase.figures {
+            values.set(*name, self.figure(figure));
+        }
+        let key = format!("{PHRASE}{}", phrase.key);
+        self.catalogue.found(self.language, &key, Some(&values))
+    }
+
+    /// What a bank says, if the catalogue has it: banks say the same in the same words.
+    pub(crate) fn bank(&self, words: &str) -> Option<String> {
+        let lower = words.to_lowercase();
+        let parts = lower.split(|it: char| !it.is_ascii_alphanumeric());
+        let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+        self.catalogue
+            .found(self.language, &format!("{BANK}{}", parts.join("-")), None)
+    }
+
+    /// Somebody else's words, as they are. `None` where they are in the reader's language.
+    pub(crate) fn quoted(&self, words: &str) -> Option<String> {
+        let mut values = fluent_bundle::FluentArgs::new();
+        values.set("words", words);
+        self.catalogue.found(self.language, QUOTED, Some(&values))
+    }
+
+    fn figure(&self, figure: &Figure) -> String {
+        match figure {
+            Figure::Credits(credits) => self.credits(*credits),
+            Figure::Money(money) => self.money(*money),
+            Figure::Service(service) => Self::service(*service).to_owned(),
+            Figure::Wallet(wallet) => format!("{} ({})", wallet.account, Self::service(wallet.service)),
+            // Catalogues choose their words by it.
+            Figure::Method(method) => method.as_str().to_owned(),
+            Figure::Count(_) | Figure::Currency(_) | Figure::Account(_) | Figure::Name(_) => {
+                figure.to_string()
+            }
+        }
+    }
+
     /// `12,345.5`; in Afrikaans `12 345,5`.
     pub(crate) fn credits(&self, credits: Credits) -> String {
-        self.decimal(&credits.to_string())
+        self.language.decimal(&credits.to_string())
+    }
+
+    /// As it stands in a field that it can be changed in: `12345.5`; in Afrikaans `12345,5`.
+    pub(crate) fn field(&self, credits: Credits) -> String {
+        self.language.short_decimal(&credits.to_string())
     }
 
     /// `+500` or `−1.5`.
@@ -78,7 +129,11 @@ impl Voice {
     pub(crate) fn money(&self, money: Money) -> String {
         let plain = money.to_string();
         let (_, amount) = plain.split_once(' ').unwrap_or(("", &plain));
-        format!("{}\u{a0}{}", symbol(money.currency), self.decimal(amount))
+        format!(
+            "{}\u{a0}{}",
+            symbol(money.currency),
+            self.language.decimal(amount)
+        )
     }
 
     /// Of one credit, as exactly as it is listed: `R 0.70494`.
@@ -87,7 +142,7 @@ impl Voice {
         let digits = format!("{part:08}");
         let needed = digits.trim_end_matches('0').len().max(MINOR_DIGITS);
         let amount = format!("{whole}.{}", digits.get(..needed).unwrap_or(&digits));
-        format!("{}\u{a0}{}", symbol(currency), self.decimal(&amount))
+        format!("{}\u{a0}{}", symbol(currency), self.language.decimal(&amount))
     }
 
     /// What a currency is written as: `R`.
@@ -142,31 +197,6 @@ impl Voice {
             Service::Whatsapp => "WhatsApp",
         }
     }
-
-    fn decimal(&self, plain: &str) -> String {
-        let (between, point) = match self.language {
-            Language::English => (',', '.'),
-            // As South Africa's standard has it: a space that does not break, and a comma.
-            Language::Afrikaans => ('\u{a0}', ','),
-        };
-        let (minus, digits) = match plain.strip_prefix('-') {
-            Some(digits) => ("\u{2212}", digits),
-            None => ("", plain),
-        };
-        let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
-        let mut written = String::from(minus);
-        for (place, digit) in whole.chars().enumerate() {
-            if place > 0 && (whole.len() - place).is_multiple_of(GROUP_DIGITS) {
-                written.push(between);
-            }
-            written.push(digit);
-        }
-        if !part.is_empty() {
-            written.push(point);
-            written.push_str(part);
-        }
-        written
-    }
 }
 
 /// What a currency is written as where it is at home; its code, where that is not known.
@@ -209,6 +239,8 @@ mod tests {
         assert_eq!(en.credits(credits("1234567.5")), "1,234,567.5");
         assert_eq!(af.credits(credits("1234567.5")), "1\u{a0}234\u{a0}567,5");
         assert_eq!(en.credits(credits("-123")), "\u{2212}123");
+        assert_eq!(en.field(credits("12345.5")), "12345.5");
+        assert_eq!(af.field(credits("12345.5")), "12345,5");
         assert_eq!(en.change(credits("500")), "+500");
         assert_eq!(af.change(credits("-0.5")), "\u{2212}0,5");
         let money = |code: &str, minor| Money::new(minor, code.parse().expect("a currency"));

@@ -10,6 +10,7 @@ use topup_rules::credits::Credits;
 use topup_rules::ids::TopupId;
 use topup_rules::message::DeclineClass;
 use topup_rules::money::{Currency, Money};
+use topup_rules::phrases::{Phrased, understood};
 use topup_rules::topup::TopupState;
 use topup_store::{AutoTopupView, OpenTopupView, SavedCard, TopupView};
 
@@ -241,8 +242,9 @@ fn given_back(voice: &Voice, topup: &TopupView) -> Option<String> {
     ))
 }
 
-fn with_reason(voice: &Voice, plain: Key, with: Key, reason: &str) -> String {
-    match reason.trim().trim_end_matches('.') {
+/// With why, if that is known, as it was written down.
+pub(crate) fn with_reason(voice: &Voice, plain: Key, with: Key, words: &str) -> String {
+    match reason(voice, words).as_str() {
         "" => voice.text(plain),
         reason => voice.with(with, &[("reason", reason)]),
     }
@@ -320,7 +322,7 @@ pub(crate) fn auto_topup(voice: &Voice, settings: Option<&AutoTopupView>) -> Sai
 pub(crate) fn why(voice: &Voice, settings: &AutoTopupView) -> String {
     match by_hand(settings) {
         Some(key) => voice.text(key),
-        None => settings.disabled_reason.clone().unwrap_or_default(),
+        None => reason(voice, settings.disabled_reason.as_deref().unwrap_or_default()),
     }
 }
 
@@ -334,11 +336,44 @@ fn by_hand(settings: &AutoTopupView) -> Option<Key> {
 }
 
 /// A refusal in the rules' words, its number behind them: `Quantity must be at least the threshold (E4).`
-pub(crate) fn refusal(words: &str) -> String {
+pub(crate) fn refusal(voice: &Voice, refusal: &impl Phrased) -> String {
+    sentence(&refusal.to_string(), voice.phrase(&refusal.phrase()))
+}
+
+/// The same of one that was written down.
+pub(crate) fn told(voice: &Voice, words: &str) -> String {
+    sentence(words, translated(voice, words))
+}
+
+/// The rules' reason, or a bank's, as a part of a sentence.
+fn reason(voice: &Voice, words: &str) -> String {
+    let words = words.trim().trim_end_matches('.');
+    translated(voice, words).unwrap_or_else(|| words.to_owned())
+}
+
+/// What was written down in English, in the reader's language: the rules' words, a bank's that are well known, both
+/// (`The payment was not completed (Declined)`), or as a quotation. `None` in English.
+fn translated(voice: &Voice, words: &str) -> Option<String> {
+    let words = words.trim();
+    let known = |words: &str| understood(words).and_then(|phrase| voice.phrase(&phrase));
+    let bank = |words: &str| voice.bank(words).or_else(|| voice.quoted(words));
+    if words.is_empty() {
+        return None;
+    }
+    known(words)
+        .or_else(|| {
+            let (ours, theirs) = words.strip_suffix(')')?.split_once(" (")?;
+            Some(format!("{} ({})", known(ours)?, bank(theirs)?))
+        })
+        .or_else(|| bank(words))
+}
+
+fn sentence(words: &str, translated: Option<String>) -> String {
     let (rule, rest) = match words.split_once(": ") {
         Some((rule, rest)) if is_rule(rule) => (Some(rule), rest),
         Some(_) | None => (None, words),
     };
+    let rest = translated.as_deref().unwrap_or(rest);
     let sentence = capitalised(rest.trim_end_matches('.'));
     match rule {
         Some(rule) => format!("{sentence} ({rule})."),

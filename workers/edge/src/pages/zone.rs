@@ -3,7 +3,7 @@
 use super::assets::Assets;
 use super::catalogue::{Catalogue, Key};
 use super::guard::{self, Cookie, Cookies};
-use super::language::Language;
+use super::language::{self, Language};
 use super::templates;
 use super::visitor::{SignedIn, Visitor};
 use super::voice::Voice;
@@ -181,7 +181,7 @@ impl Zone {
         let language = chosen
             .and_then(|tag| Language::of_tag(&tag))
             .or_else(|| account.and_then(Language::of_tag))
-            .or_else(|| Language::accepted(headers))
+            .or_else(|| language::accepted(headers))
             .unwrap_or(Language::English);
         let zone = self.edge.settings.rules.time_zone.clone();
         Voice::new(Arc::clone(&self.catalogue), language, zone)

@@ -1,9 +1,10 @@
 //! What became of top-ups and settings, told.
 
+use super::leaks::leaks;
 use crate::pages::catalogue::Catalogue;
 use crate::pages::language::Language;
 use crate::pages::voice::Voice;
-use crate::pages::words::{outcome, refusal};
+use crate::pages::words::outcome;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use topup_rules::ids::{AccountId, Reference, Service};
 use topup_rules::message::{DeclineClass, PaymentMode};
 use topup_rules::money::Currency;
 use topup_rules::topup::{PaymentState, TopupState};
+use topup_rules::wake::SkipReason;
 use topup_store::{PaymentView, TopupView};
 use uuid::Uuid;
 
@@ -62,8 +64,12 @@ fn topup(state: TopupState, payment: PaymentState) -> TopupView {
 }
 
 fn told(topup: &TopupView) -> String {
+    told_in(Language::English, topup)
+}
+
+fn told_in(language: Language, topup: &TopupView) -> String {
     let catalogue = Arc::new(Catalogue::new().expect("texts"));
-    let voice = Voice::new(catalogue, Language::English, TimeZone::UTC);
+    let voice = Voice::new(catalogue, language, TimeZone::UTC);
     let now = Timestamp::UNIX_EPOCH;
     let said = outcome(&voice, topup, SignedDuration::from_mins(30), now);
     said.text.replace('\u{a0}', " ")
@@ -103,11 +109,27 @@ fn what_came_of_an_attempt_is_told_in_plain_words() {
 }
 
 #[test]
-fn a_refusal_is_a_sentence_with_its_rule_behind_it() {
+fn what_came_of_an_attempt_is_told_in_the_readers_language_alone() {
+    let failed = topup(TopupState::Failed, PaymentState::Failed);
     assert_eq!(
-        refusal("E4: quantity must be at least the threshold"),
-        "Quantity must be at least the threshold (E4)."
+        told_in(Language::Afrikaans, &failed),
+        "Niks is bygevoeg nie: die bank het die kaart geweier. Die kaart word nie meer aanvaar nie."
     );
-    assert_eq!(refusal("there is no such card"), "There is no such card.");
-    assert_eq!(refusal("Note: so be it"), "Note: so be it.");
+    let mut skipped = topup(TopupState::Skipped, PaymentState::Failed);
+    skipped.reason = Some(SkipReason::AboveThreshold.to_string());
+    assert_eq!(
+        told_in(Language::Afrikaans, &skipped),
+        "Niks is gehef nie: die saldo is weer bo die drempel."
+    );
+    for state in TopupState::ALL {
+        for (payment, reason) in [
+            (PaymentState::Failed, Some(SkipReason::Disabled.to_string())),
+            (PaymentState::Succeeded, None),
+        ] {
+            let mut it = topup(*state, payment);
+            it.reason = reason;
+            let text = told_in(Language::Afrikaans, &it);
+            assert_eq!(leaks(Language::Afrikaans, &text), [""; 0], "{state}: {text}");
+        }
+    }
 }
