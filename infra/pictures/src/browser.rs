@@ -22,6 +22,9 @@ const DRIVER_TRIES: u32 = 5;
 /// Columns and rows of the window, in pixels: high enough for any page of interest, so that nothing has to be scrolled.
 const WINDOW: (u32, u32) = (1280, 3000);
 
+/// How the browser is told that pages may run no scripts.
+const SCRIPTS_BLOCKED: u8 = 2;
+
 /// A running browser.
 #[derive(Debug)]
 pub struct Browser {
@@ -35,10 +38,23 @@ impl Browser {
     /// # Errors
     /// It cannot be installed or does not start.
     pub async fn open() -> Result<Self> {
+        Self::with(json!({})).await
+    }
+
+    /// The same, of somebody who lets no page run a script.
+    ///
+    /// # Errors
+    /// It cannot be installed or does not start.
+    pub async fn open_without_scripts() -> Result<Self> {
+        Self::with(json!({"profile.managed_default_content_settings.javascript": SCRIPTS_BLOCKED})).await
+    }
+
+    async fn with(preferences: serde_json::Value) -> Result<Self> {
         let programs = browser_programs().await?;
         let (driver, port) = driver(&programs.driver).await?;
         let options = json!({
             "binary": programs.browser,
+            "prefs": preferences,
             "args": [
                 "--headless=new",
                 // Who is root has no sandbox; the only pages visited are our own, on loopback.

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
+use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
@@ -91,7 +92,7 @@ impl<'a> Site<'a> {
             Light::Night => "dark",
         };
         // Nothing is on its way from one colour to another while it is looked at.
-        let features = json!({"features": [
+        let features = json!({"media": "screen", "features": [
             {"name": "prefers-color-scheme", "value": value},
             {"name": "prefers-reduced-motion", "value": "reduce"},
         ]});
@@ -195,11 +196,56 @@ impl<'a> Site<'a> {
     /// # Errors
     /// It is not there.
     pub async fn click(&self, selector: &str) -> Result<()> {
-        let found = self.find(selector).await?;
-        found
-            .click()
+        let clicked = match self.find(selector).await?.click().await {
+            // The page looked again by itself in between: it is there once more.
+            Err(error) if error.is_stale_element_reference() => self.find(selector).await?.click().await,
+            clicked => clicked,
+        };
+        clicked.with_context(|| format!("clicking {selector}"))
+    }
+
+    /// Presses a key, wherever the keyboard is.
+    ///
+    /// # Errors
+    /// The browser is gone.
+    pub async fn press(&self, key: Key) -> Result<()> {
+        let here = self.client.active_element().await;
+        let here = here.context("asking where the keyboard is")?;
+        here.send_keys(&char::from(key).to_string())
             .await
-            .with_context(|| format!("clicking {selector}"))
+            .context("pressing a key")
+    }
+
+    /// Asks the page's own scripting a question.
+    ///
+    /// # Errors
+    /// The script is wrong, or the browser is gone.
+    pub async fn asks(&self, script: &str, about: Vec<Value>) -> Result<Value> {
+        self.client
+            .execute(script, about)
+            .await
+            .context("asking the page")
+    }
+
+    /// The page on paper (PDF, A4).
+    ///
+    /// # Errors
+    /// The browser is gone.
+    pub async fn paper(&self) -> Result<Vec<u8>> {
+        let params = json!({"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": true});
+        let answer = self.own("Page.printToPDF", params).await?;
+        let data = answer.get("data").and_then(Value::as_str).context("no paper")?;
+        STANDARD.decode(data).context("reading the paper")
+    }
+
+    /// From now on pages are looked at as they are on paper, until the next look at a screen.
+    ///
+    /// # Errors
+    /// The browser is gone.
+    pub async fn look_at_paper(&self) -> Result<()> {
+        self.own("Emulation.setEmulatedMedia", json!({"media": "print"}))
+            .await
+            .map(drop)
     }
 
     /// Where the browser is: path and query.
@@ -256,6 +302,27 @@ impl<'a> Site<'a> {
         let answer = self.own("Page.captureScreenshot", params).await?;
         let data = answer.get("data").and_then(Value::as_str).context("no picture")?;
         STANDARD.decode(data).context("reading the picture")
+    }
+
+    /// A picture (WebP) of what the screen shows, in few bytes.
+    ///
+    /// # Errors
+    /// The browser is gone.
+    pub async fn small_picture(&self) -> Result<Vec<u8>> {
+        let params = json!({"format": "webp", "quality": 80});
+        let answer = self.own("Page.captureScreenshot", params).await?;
+        let data = answer.get("data").and_then(Value::as_str).context("no picture")?;
+        STANDARD.decode(data).context("reading the picture")
+    }
+
+    /// What an address answers that is no page of the site: its text.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn read(&self, address: &str) -> Result<String> {
+        let opening = self.client.goto(address).await;
+        opening.with_context(|| format!("opening {address}"))?;
+        self.text("body").await
     }
 
     /// What the checks for people who see badly or use no mouse find on the page: nothing, or an error with all of it.
