@@ -8,6 +8,7 @@ pub struct Account {
     id: i64,
     parent: Option<i64>,
     currency: &'static str,
+    language: &'static str,
     mobile: Option<String>,
     email: Option<String>,
     wallets: Vec<Value>,
@@ -20,6 +21,7 @@ pub fn main_account(id: i64) -> Account {
         id,
         parent: None,
         currency: "ZAR",
+        language: "en",
         mobile: Some(format!("+2782{id:07}")),
         email: Some(format!("account-{id}@example.com")),
         wallets: vec![wallet("sms")],
@@ -108,6 +110,13 @@ impl Account {
         self
     }
 
+    /// Spoken to in another language.
+    #[must_use]
+    pub const fn language(mut self, language: &'static str) -> Self {
+        self.language = language;
+        self
+    }
+
     /// Another mobile number, or none.
     #[must_use]
     pub fn mobile(mut self, mobile: Option<&str>) -> Self {
@@ -130,7 +139,7 @@ impl Account {
             "kind": if self.parent.is_some() { "sub" } else { "main" },
             "parent_id": self.parent,
             "currency": self.currency,
-            "language": "en",
+            "language": self.language,
             "mobile": self.mobile,
             "email": self.email,
             "wallets": self.wallets,

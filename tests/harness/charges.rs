@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::events::Event;
 use super::library::{Library, account_id, sms_wallet};
 use super::patience::eventually;
-use super::prices::sample_prices;
+use super::prices::{Price, sample_prices};
 use super::rows::Rows;
 
 /// The pause after our own trouble.
@@ -76,7 +76,15 @@ impl Library {
     /// # Errors
     /// The database's.
     pub async fn list_prices(&self) -> Result<()> {
-        let tiers = sample_prices()
+        self.list_prices_of(&sample_prices()).await
+    }
+
+    /// Lists these prices, and no others.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn list_prices_of(&self, prices: &[Price]) -> Result<()> {
+        let tiers = prices
             .iter()
             .map(|price| serde_json::from_value(price.line()))
             .collect::<Result<Vec<PriceTier>, _>>()?;

@@ -11,6 +11,7 @@ use topup_gateways::payment::{ChargeRequest, InitializeRequest, Initialized, Pay
 use topup_rules::credits::Credits;
 use topup_rules::ids::{Reference, Service};
 use topup_rules::message::PaymentMode;
+use topup_rules::prices::Wanted;
 use topup_rules::retry::RetryPolicy;
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
@@ -282,7 +283,8 @@ impl Shop {
             id: Uuid::now_v7(),
             account: account_id(Self::ACCOUNT),
             service: Service::Sms,
-            quantity: Credits::from_milli(500_000),
+            wanted: Wanted::Credits(Credits::from_milli(500_000)),
+            shown: None,
             method,
             agreement: None,
             email: None,

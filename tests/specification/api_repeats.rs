@@ -1,9 +1,12 @@
 //! A request that comes twice is done once: by its key, whatever became of the first answer.
 
-use anyhow::Result;
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result};
 use futures_util::future::try_join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
+use topup_stack::workspace;
 use topup_tests::{App, AppOptions, Reply, main_account, sub_account};
 
 const PATH: &str = "/accounts/1001/transfers";
@@ -109,5 +112,78 @@ async fn a_body_that_is_too_large_or_no_json_is_refused_with_its_own_status() ->
     send("text/plain", "{}".to_owned()).await?.problem(415)?;
     send("application/json", "{".to_owned()).await?.problem(400)?;
     send("application/json", "[]".to_owned()).await?.problem(400)?;
+    app.finish().await
+}
+
+/// Every property that an answer of this shape may have, however deep.
+fn properties(document: &Value, schema: &Value, found: &mut BTreeSet<String>, seen: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(name) = fields.get("$ref").and_then(Value::as_str)
+                && seen.insert(name.to_owned())
+            {
+                let there = document.pointer(name.trim_start_matches('#'));
+                properties(document, there.unwrap_or(&Value::Null), found, seen);
+            }
+            if let Some(Value::Object(named)) = fields.get("properties") {
+                found.extend(named.keys().cloned());
+            }
+            for value in fields.values() {
+                properties(document, value, found, seen);
+            }
+        }
+        Value::Array(all) => all.iter().for_each(|it| properties(document, it, found, seen)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// A POST's answer is kept for two days, and the holder may be reached otherwise by then.
+#[tokio::test]
+async fn no_answer_that_is_kept_says_how_somebody_is_reached() -> Result<()> {
+    let document = std::fs::read(workspace().join("infra/openapi.json"))?;
+    let document: Value = serde_json::from_slice(&document)?;
+    let mut posts = 0;
+    for (path, operations) in document["paths"].as_object().context("paths")? {
+        let Some(post) = operations.get("post") else {
+            continue;
+        };
+        posts += 1;
+        for (status, answer) in post["responses"].as_object().context("answers")? {
+            let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+            properties(&document, answer, &mut found, &mut seen);
+            assert!(
+                !found.contains("email") && !found.contains("mobile"),
+                "{path}: {status}: {found:?}"
+            );
+        }
+    }
+    assert!(posts >= 4, "{posts}");
+
+    let mut app = family().await?;
+    let platform = app.platform().await?;
+    let (number, address) = ("+27829876543", "naledi@example.net");
+    let account = main_account(1003)
+        .credits(1)
+        .mobile(Some(number))
+        .email(Some(address));
+    let line = account.line();
+    platform.post("/accounts", &line).await?.with_status(201)?;
+    platform.post("/accounts", &line).await?.ok()?;
+    let mut wrong = line.clone();
+    wrong["kind"] = json!("sub");
+    wrong["parent_id"] = json!(1001);
+    platform.post("/accounts", &wrong).await?.problem(422)?;
+    let buys = json!({"service": "sms", "credits": 500, "method": "hosted", "email": address,
+        "return_url": "https://example.com/back"});
+    let holder = app.holder(1003).await?;
+    holder
+        .post("/accounts/1003/purchases", &buys)
+        .await?
+        .with_status(201)?;
+    let told = "SELECT count(*), count(*) FILTER (WHERE position(convert_to($1, 'UTF8') IN body) > 0
+                                                     OR position(convert_to($2, 'UTF8') IN body) > 0)
+                  FROM idempotent_requests WHERE status IS NOT NULL";
+    let row = app.rows.client().query_one(told, &[&number, &address]).await?;
+    assert_eq!((row.get(0), row.get(1)), (4_i64, 0_i64));
     app.finish().await
 }

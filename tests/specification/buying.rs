@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use topup_tests::{App, AppOptions, Interface, Price, Shop, eventually, main_account, raw};
+use uuid::Uuid;
 
 const ACCOUNT: i64 = Shop::ACCOUNT;
 const PATH: &str = "/accounts/1001/purchases";
@@ -22,6 +23,11 @@ fn one_click() -> Value {
 
 async fn buy(holder: &Interface, body: &Value) -> Result<Value> {
     holder.post(PATH, body).await?.with_status(201)
+}
+
+/// Dearer than what tests pay.
+fn dearer() -> [Price; 1] {
+    [Price::of("sms", "ZAR", "80")]
 }
 
 /// The purchase, once it stands like that.
@@ -157,5 +163,63 @@ async fn a_card_that_was_not_charged_because_the_gateway_is_left_alone_says_so()
         "{why}"
     );
     ensure!(!why.contains("for a page to pay on"), "{why}");
+    shop.app.finish().await
+}
+
+#[tokio::test]
+async fn a_price_that_was_quoted_and_is_another_one_now_is_told_and_not_charged() -> Result<()> {
+    let mut shop = Shop::open("AUTH_ok").await?;
+    let holder = shop.app.holder(ACCOUNT).await?;
+    shop.app.rows.agree_to_one_click(ACCOUNT).await?;
+    let quoted = holder
+        .get("/accounts/1001/quotes?service=sms&credits=500")
+        .await?
+        .ok()?;
+    let mut wanted = one_click();
+    wanted["expected_amount_minor"] = quoted["price"]["amount_minor"].clone();
+    shop.app.list_prices(&dearer()).await?;
+    let told = holder.post(PATH, &wanted).await?.problem(422)?;
+    assert_eq!(told["rule"], "P1");
+    assert_eq!(
+        told["detail"],
+        "P1: the price is ZAR 400.00 now, and not ZAR 352.47 as it was shown"
+    );
+    assert_eq!(told["errors"][0]["pointer"], "/expected_amount_minor");
+    assert!(shop.app.outside.charges(0).await?.is_empty());
+    assert_eq!(shop.app.rows.count("SELECT count(*) FROM purchases").await?, 0);
+    // By the price that it is now.
+    wanted["expected_amount_minor"] = json!(40_000);
+    let purchase = buy(&holder, &wanted).await?;
+    assert_eq!(purchase["price"]["amount_minor"], 40_000);
+    becomes(&holder, &purchase, "succeeded").await?;
+    shop.app.finish().await
+}
+
+#[tokio::test]
+async fn an_amount_buys_what_it_covers_when_it_is_charged_and_the_same_again_when_it_is_asked_for_again()
+-> Result<()> {
+    let mut shop = Shop::open("AUTH_ok").await?;
+    let holder = shop.app.holder(ACCOUNT).await?;
+    let wanted = json!({"service": "sms", "amount_minor": 35_250, "method": "hosted", "return_url": "https://example.com/back"});
+    let key = Uuid::now_v7().to_string();
+    let first = holder.post_as(&key, PATH, &wanted).await?.with_status(201)?;
+    assert_eq!(
+        (&first["credits"], &first["price"]["amount_minor"]),
+        (&json!("500.042"), &json!(35_250))
+    );
+    // The answer was not kept: whoever asks again finds the purchase itself.
+    let client = shop.app.rows.client();
+    client.execute("DELETE FROM idempotent_requests", &[]).await?;
+    shop.app.list_prices(&dearer()).await?;
+    let again = holder.post_as(&key, PATH, &wanted).await?.with_status(201)?;
+    assert_eq!(
+        (&again["purchase_id"], &again["credits"]),
+        (&first["purchase_id"], &first["credits"])
+    );
+    let another = buy(&holder, &wanted).await?;
+    assert_eq!(
+        (&another["credits"], &another["price"]["amount_minor"]),
+        (&json!("440.625"), &json!(35_250))
+    );
     shop.app.finish().await
 }

@@ -1,10 +1,11 @@
 //! The edge is the one part of the fleet that strangers can keep busy. However busy it is, and where it is dead: sends are
 //! debited, cards charged and payments settled as ever.
 
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use topup_tests::{App, AppOptions, Interface, ask, event, eventually, main_account, session_on};
@@ -144,5 +145,33 @@ async fn while_the_edge_is_dead_everything_but_its_own_work_goes_on_and_it_takes
     let holder = app.holder(AT_ONCE).await?;
     let hold = holder.get(&format!("/accounts/1001/holds/{batch}")).await?.ok()?;
     ensure!(hold["state"] == "open", "{hold}");
+    app.finish().await
+}
+
+/// How far each thread of a process stands behind others for the processors: 19 is the farthest.
+fn nice(pid: i32) -> Result<Vec<i32>> {
+    let of = |stat: String| {
+        // Behind the name, which may hold anything, the third field follows; this is the nineteenth.
+        let field = stat.rsplit_once(')')?.1.split_whitespace().nth(19 - 3)?;
+        field.parse().ok()
+    };
+    fs::read_dir(format!("/proc/{pid}/task"))?
+        .map(|thread| of(fs::read_to_string(thread?.path().join("stat"))?).context("a thread's line"))
+        .collect()
+}
+
+#[tokio::test]
+async fn for_the_processors_of_its_machine_the_edge_stands_as_far_behind_the_workers_as_was_set() -> Result<()>
+{
+    // The farthest: whoever runs this may stand somewhere behind already, and the workers with it.
+    let mut app = App::start(fleet().setting("EDGE__NICE", "19")).await?;
+    let own = nice(i32::try_from(std::process::id())?)?;
+    let edge = nice(app.fleet.worker("edge")?.pid())?;
+    ensure!(edge.iter().all(|nice| *nice == 19), "the edge: {edge:?}");
+    let worker = nice(app.fleet.worker("sms-sent")?.pid())?;
+    ensure!(
+        worker.iter().all(|nice| own.contains(nice)),
+        "sms-sent: {worker:?}, here: {own:?}"
+    );
     app.finish().await
 }

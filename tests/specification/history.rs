@@ -5,7 +5,7 @@ use futures_util::TryStreamExt as _;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use topup_rules::ids::WalletKey;
-use topup_store::{LedgerRow, LedgerSpan};
+use topup_store::{INDEXED_BY_FUNCTION_TO_BYTES, LedgerRow, LedgerSpan};
 use topup_tests::{Library, main_account, session_on, sms_wallet};
 use uuid::Uuid;
 
@@ -73,9 +73,15 @@ async fn the_ledger_is_paged_newest_first_over_days_with_and_without_an_index() 
         sends(&library, days_ago(days), 1_500, &[1001, 1002]).await?;
     }
     let before = pages(&library, sms_wallet(1001), 200).await?;
-    let ready = library.store.ready_days(&TimeZone::UTC).await?;
+    let ready = library
+        .store
+        .ready_days(&TimeZone::UTC, INDEXED_BY_FUNCTION_TO_BYTES)
+        .await?;
     assert!(ready.indexed.len() >= 2 && ready.put_off.is_empty(), "{ready:?}");
-    let again = library.store.ready_days(&TimeZone::UTC).await?;
+    let again = library
+        .store
+        .ready_days(&TimeZone::UTC, INDEXED_BY_FUNCTION_TO_BYTES)
+        .await?;
     assert!(again.indexed.is_empty() && again.counted.is_empty(), "{again:?}");
 
     for limit in [7, 200] {
@@ -123,7 +129,10 @@ async fn a_month_at_a_glance_adds_up_to_the_balance_whatever_was_counted_already
     let closing = |days: &[topup_store::GlanceDay]| days.last().map(|day| day.balance_at_end.to_string());
     assert_eq!(closing(&before), Some("9958".to_owned()));
 
-    library.store.ready_days(&TimeZone::UTC).await?;
+    library
+        .store
+        .ready_days(&TimeZone::UTC, INDEXED_BY_FUNCTION_TO_BYTES)
+        .await?;
     let after = glance().await?;
     assert_eq!(closing(&after), Some("9958".to_owned()));
     let sent: Vec<String> = after.iter().rev().map(|day| day.sent.to_string()).collect();
@@ -145,7 +154,10 @@ async fn a_day_of_the_platform_is_counted_from_its_own_midnight() -> Result<()> 
     // Noon in UTC is the next day's first hour there.
     let zone = TimeZone::get("Pacific/Auckland")?;
     sends(&library, days_ago(3), 40, &[1001]).await?;
-    library.store.ready_days(&zone).await?;
+    library
+        .store
+        .ready_days(&zone, INDEXED_BY_FUNCTION_TO_BYTES)
+        .await?;
     let noon = days_ago(3).to_zoned(TimeZone::UTC).date().at(12, 0, 0, 0);
     let wanted = TimeZone::UTC.to_timestamp(noon)?.to_zoned(zone.clone()).date();
     let days = library.store.glance(sms_wallet(1001), 30, &zone).await?;

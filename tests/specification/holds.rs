@@ -1,15 +1,16 @@
 //! S5: a sender asks leave before a batch goes out; what is granted is set aside, used up, and given back.
 //!
-//! The interface for senders comes later; until then the store is asked directly.
+//! The store is asked directly; the interface is asked in `leave_to_send`.
 
 use anyhow::{Context as _, Result};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
+use tokio_postgres::Client;
 use topup_rules::credits::Credits;
 use topup_rules::message::{self, SmsSent};
 use topup_rules::sends::OpenWindow;
 use topup_store::{HoldClose, HoldGrant, Send, SendOutcome};
-use topup_tests::{Library, account_id, credits, event, eventually, main_account, sms_wallet};
+use topup_tests::{Library, account_id, credits, event, eventually, main_account, session_on, sms_wallet};
 use uuid::Uuid;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -208,4 +209,60 @@ async fn holds_that_open_close_and_are_used_at_once_add_up() -> Result<()> {
     // Forty used 4 each; twenty holds of 10 are open with 6 left in each.
     assert_eq!(wallet(&library).await?, pair("840", "720"));
     library.audit_is_clean().await
+}
+
+/// Takes credits from the wallet, and keeps it locked until it is committed.
+async fn debiting(library: &Library, milli: i64) -> Result<Client> {
+    let session = session_on(&library.space).await?;
+    session.batch_execute("BEGIN").await?;
+    let debit = "UPDATE wallets SET balance_milli = balance_milli - $1 WHERE account_id = 1001";
+    session.execute(debit, &[&milli]).await?;
+    Ok(session)
+}
+
+#[tokio::test]
+async fn who_is_refused_or_was_granted_before_waits_for_nobody_who_has_the_wallet() -> Result<()> {
+    let library = Library::with(&[main_account(1001).credits(100)]).await?;
+    let batch = Uuid::now_v7();
+    granted(&library, batch, "60").await?;
+    let debit = debiting(&library, 1_000).await?;
+    let again = granted(&library, batch, "60").await?;
+    assert!(matches!(again, HoldGrant::AlreadyGranted { .. }), "{again:?}");
+    let missing = credits("10")?;
+    assert_eq!(
+        granted(&library, Uuid::now_v7(), "50").await?,
+        HoldGrant::Refused { missing }
+    );
+    debit.batch_execute("ROLLBACK").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_taken_while_leave_is_being_written_is_gone_and_the_rules_answer_anew() -> Result<()> {
+    let missing = credits("10")?;
+    for (taken_milli, is_granted, left) in [
+        (40_000, true, pair("60", "10")),
+        (60_000, false, pair("40", "40")),
+    ] {
+        let library = Library::with(&[main_account(1001).credits(100)]).await?;
+        let debit = debiting(&library, taken_milli).await?;
+        let looker = session_on(&library.space).await?;
+        let (answer, ()) = tokio::try_join!(granted(&library, Uuid::now_v7(), "50"), async {
+            let waits = "SELECT count(*) FROM pg_stat_activity
+                          WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            eventually("leave that waits for the wallet", async || {
+                let waiting: i64 = looker.query_one(waits, &[]).await?.get(0);
+                Ok((waiting == 1).then_some(()))
+            })
+            .await?;
+            Ok(debit.batch_execute("COMMIT").await?)
+        })?;
+        if is_granted {
+            assert!(matches!(answer, HoldGrant::Granted { .. }), "{answer:?}");
+        } else {
+            assert_eq!(answer, HoldGrant::Refused { missing });
+        }
+        assert_eq!(wallet(&library).await?, left);
+    }
+    Ok(())
 }

@@ -43,6 +43,7 @@ mod webhooks;
 // Whoever has to know is told.
 mod alerts;
 mod events;
+mod languages;
 mod notices;
 
 // Account holders and their platforms act by themselves.
@@ -84,9 +85,12 @@ mod operators;
 mod pages;
 mod pages_auto_topup;
 mod pages_buying;
+mod pages_by_keyboard;
+mod pages_paying;
 mod pages_rights;
 mod pages_subs;
 mod pausing;
+mod platform_user;
 mod privileges;
 mod processes;
 mod readme;

@@ -93,6 +93,7 @@ async fn what_happened(visit: &Visit<'_>) -> Result<()> {
     site.open("/history/sms").await?;
     site.says("main table", "One message sent").await?;
     visit.see("entries").await?;
+    visit.prints("entries").await?;
     // There is no such wallet.
     site.open("/history/telex").await?;
     site.says("h1", "nothing here").await

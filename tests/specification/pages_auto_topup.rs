@@ -100,7 +100,29 @@ async fn what_the_rules_refuse(visit: &Visit<'_>, app: &App) -> Result<()> {
     site.click("#quote").await?;
     site.says("#threshold-wrong", "Enter a number").await?;
     ensure!(registrations(app).await? == 0, "something was registered");
-    Ok(())
+    the_same_in_afrikaans(visit).await
+}
+
+/// The same rules, in the reader's words and figures.
+async fn the_same_in_afrikaans(visit: &Visit<'_>) -> Result<()> {
+    let site = &visit.site;
+    site.open("/auto-topup/sms").await?;
+    site.click("footer a[lang=af]").await?;
+    site.open("/auto-topup/sms").await?;
+    fill(visit, "150", "100", true).await?;
+    site.click("#register").await?;
+    let too_few = "Die hoeveelheid moet minstens so groot soos die drempel wees (E4).";
+    site.says("#quantity-wrong", too_few).await?;
+    visit.see("auto-topup-card-refused-af").await?;
+    fill(visit, "1234,5", "2000", false).await?;
+    site.click("#register").await?;
+    site.says(
+        "#threshold-wrong",
+        "(150), moet meer as die drempel (1\u{a0}234,5) wees (E4).",
+    )
+    .await?;
+    site.open("/auto-topup/sms").await?;
+    site.click("footer a[lang=en]").await
 }
 
 async fn what_it_costs(visit: &Visit<'_>) -> Result<()> {

@@ -6,7 +6,7 @@ use serde_json::json;
 use topup_pictures::Browser;
 use topup_tests::{App, AppOptions, main_account};
 
-use crate::visit::Visit;
+use crate::visit::{CARD_OK, Visit};
 
 const ACCOUNT: i64 = 1001;
 /// Of the sandbox's cards, one with too little behind it.
@@ -111,7 +111,8 @@ async fn the_receipt(visit: &Visit<'_>, app: &App) -> Result<()> {
     for words in ["Cape Town", "4001234567", "306.50"] {
         ensure!(shown.contains(words), "no {words:?} in {shown}");
     }
-    visit.see("receipt").await
+    visit.see("receipt").await?;
+    visit.prints("receipt").await
 }
 
 /// P3: the same again with one button, which bought once though it is pressed again by going back.
@@ -200,6 +201,35 @@ async fn a_purchase_that_is_refused_or_not_confirmed_yet_says_so_and_what_to_do(
     visit.see("purchase-confirming").await?;
     // The page that waits has the gateway asked, and looks again by itself: nobody clicks, no script runs.
     site.says("[role=status] #outcome", "Paid").await?;
+    browser.close().await?;
+    app.finish().await
+}
+
+#[tokio::test]
+async fn credits_are_bought_without_a_script_from_the_first_page_to_the_receipt() -> Result<()> {
+    let mut app = shop().await?;
+    let browser = Browser::open_without_scripts().await?;
+    let visit = Visit::signed_in(&browser, &mut app, ACCOUNT).await?;
+    let site = &visit.site;
+    site.open("/").await?;
+    site.click("a[href='/buy?service=sms']").await?;
+    site.fill("#credits", "400").await?;
+    site.click("#quote").await?;
+    site.says("#summary", "400 SMS credits").await?;
+    site.says("#pay-card", "281.98").await?;
+    // What is typed after the summary was shown is shown first, and paid then.
+    site.fill("#credits", "500").await?;
+    site.click("#pay-card").await?;
+    site.says("[role=alert]", "Nothing was charged").await?;
+    site.says("#pay-card", "Pay R\u{a0}352.47 by card").await?;
+    site.click("#pay-card").await?;
+    visit.pays_with(CARD_OK).await?;
+    site.says("[role=status] #outcome", "Paid").await?;
+    site.click("#receipt").await?;
+    site.says("h1", "Receipt").await?;
+    site.says("main article", "352.47").await?;
+    app.balance_becomes(ACCOUNT, "sms", "650").await?;
+    assert_eq!(app.outside.captures(1).await?.len(), 1);
     browser.close().await?;
     app.finish().await
 }

@@ -8,7 +8,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use secrecy::ExposeSecret as _;
 use topup_store::LoginMade;
-use topup_tests::{App, AppOptions, account_id, main_account, store_on, sub_account};
+use topup_tests::{App, AppOptions, Rows, account_id, eventually, main_account, store_on, sub_account};
 use uuid::Uuid;
 
 const MAIN: i64 = 1001;
@@ -16,14 +16,14 @@ const SUB: i64 = 2001;
 const STRANGER: i64 = 1009;
 
 /// Somebody's browser, without its window.
-struct Holder {
+pub(crate) struct Holder {
     client: Client,
     url: String,
     cookie: Option<String>,
 }
 
 impl Holder {
-    async fn of(app: &mut App, account: Option<i64>) -> Result<Self> {
+    pub(crate) async fn of(app: &mut App, account: Option<i64>) -> Result<Self> {
         let store = store_on(app.space())?;
         let cookie = match account {
             None => None,
@@ -52,7 +52,7 @@ impl Holder {
         Ok(request.send().await?)
     }
 
-    async fn post(&self, path: &str, fields: &BTreeMap<&str, String>) -> Result<Response> {
+    pub(crate) async fn post(&self, path: &str, fields: &BTreeMap<&str, String>) -> Result<Response> {
         let body: Vec<String> = fields
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
@@ -80,7 +80,10 @@ impl Holder {
     }
 
     /// The fields of a form of this session.
-    async fn form(&self, pairs: &[(&'static str, &str)]) -> Result<BTreeMap<&'static str, String>> {
+    pub(crate) async fn form(
+        &self,
+        pairs: &[(&'static str, &str)],
+    ) -> Result<BTreeMap<&'static str, String>> {
         let mut fields: BTreeMap<_, _> = pairs
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()))
@@ -115,9 +118,10 @@ async fn kept(app: &App) -> Result<String> {
 }
 
 /// Pages about the account's own, and about the sub that the main alone has.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "/",
     "/buy",
+    "/buy/quote?service=sms&credits=10",
     "/one-click",
     "/one-click/disable",
     "/auto-topup",
@@ -133,6 +137,14 @@ const FORMS: [&str; 3] = [
     "/subs/2001/auto-topup/sms",
     "/subs/2001/auto-topup/sms/disable",
     "/subs/2001/move",
+];
+/// Forms about the account's own.
+const OWN_FORMS: [&str; 5] = [
+    "/buy",
+    "/one-click/disable",
+    "/settings/billing",
+    "/auto-topup/sms",
+    "/auto-topup/sms/disable",
 ];
 
 #[tokio::test]
@@ -180,6 +192,8 @@ async fn a_page_about_a_sub_is_its_mains_alone_and_a_form_is_taken_from_its_own_
                 holder.post(path, &form).await?.status() == 404,
                 "{path} is taken from {account}"
             );
+        }
+        for path in FORMS.iter().chain(&OWN_FORMS) {
             // Another's token is no token.
             ensure!(
                 main.post(path, &form).await?.status() == 403,
@@ -264,6 +278,49 @@ async fn a_form_that_is_sent_twice_moves_once_and_registers_once() -> Result<()>
 }
 
 #[tokio::test]
+async fn a_form_that_moves_credits_and_is_sent_again_while_it_is_in_hand_is_not_told_that_they_are_moved()
+-> Result<()> {
+    let mut app = fleet().await?;
+    let main = Holder::of(&mut app, Some(MAIN)).await?;
+    let request = Uuid::now_v7().to_string();
+    let wanted = [
+        ("request", request.as_str()),
+        ("service", "sms"),
+        ("direction", "to-sub"),
+        ("credits", "40"),
+    ];
+    let form = main.form(&wanted).await?;
+    let moves = async || -> Result<String> {
+        let answer = main.post("/subs/2001/move", &form).await?;
+        let to = answer.headers().get("location").context("where to")?;
+        Ok(to.to_str()?.to_owned())
+    };
+    let lock = Rows::connect(app.space().database_url()).await?;
+    let held = "BEGIN; SELECT FROM wallets WHERE account_id = 1001 FOR UPDATE";
+    lock.client().batch_execute(held).await?;
+    let again = async {
+        let in_hand = "SELECT count(*) FROM idempotent_requests WHERE status IS NULL";
+        eventually("a form in hand", async || {
+            Ok((app.rows.count(in_hand).await? == 1).then_some(()))
+        })
+        .await?;
+        let led_to = moves().await?;
+        let told = main.get(&led_to).await?.text().await?;
+        lock.client().batch_execute("ROLLBACK").await?;
+        anyhow::Ok((led_to, told))
+    };
+    let (first, again) = tokio::join!(moves(), again);
+    let (led_to, told) = again?;
+    ensure!(first?.ends_with("?done=moved"), "the first one was not done");
+    ensure!(led_to.ends_with("?done=moving"), "{led_to}");
+    ensure!(told.contains("still being dealt with"), "{told}");
+    ensure!(moves().await?.ends_with("?done=moved"), "it is done by now");
+    app.balance_becomes(SUB, "sms", "240").await?;
+    app.balance_becomes(MAIN, "sms", "460").await?;
+    app.finish().await
+}
+
+#[tokio::test]
 async fn a_main_account_with_many_subs_sees_them_page_by_page() -> Result<()> {
     let mut app = fleet().await?;
     let subs: Vec<_> = (3001..=3050).map(|sub| sub_account(sub, MAIN)).collect();
@@ -314,7 +371,7 @@ async fn a_form_that_is_sent_twice_buys_once_and_nothing_but_what_it_showed() ->
     };
     let bought = "SELECT count(*) FROM purchases";
     // Another price, another quantity, or none at all was shown.
-    for shown in ["sms+10+ZAR+7.04", "sms+1+ZAR+0.71", ""] {
+    for shown in ["sms+credits+10+=+10+ZAR+7.04", "sms+credits+1+=+1+ZAR+0.71", ""] {
         let answer = main.post("/buy", &whole(shown)).await?;
         ensure!(answer.status() == 422, "{shown}: {}", answer.status());
     }
@@ -322,7 +379,7 @@ async fn a_form_that_is_sent_twice_buys_once_and_nothing_but_what_it_showed() ->
         app.rows.count(bought).await? == 0,
         "what was not shown was bought"
     );
-    let fields = whole("sms+10+ZAR+7.05");
+    let fields = whole("sms+credits+10+=+10+ZAR+7.05");
     let (first, second) = tokio::join!(main.post("/buy", &fields), main.post("/buy", &fields));
     for answer in [first?, second?, main.post("/buy", &fields).await?] {
         let status = answer.status();

@@ -6,6 +6,7 @@ use futures_util::future::try_join_all;
 use topup_rules::credits::Credits;
 use topup_rules::ids::Service;
 use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus, ResultSource};
+use topup_rules::prices::Wanted;
 use topup_rules::settle::PurchaseMethod;
 use topup_store::{Begun, ChargeIntent, NewPurchase, Settled};
 use topup_tests::{
@@ -35,7 +36,8 @@ async fn charging(library: &Library) -> Result<Vec<ChargeIntent>> {
             id: Uuid::now_v7(),
             account: account_id(ACCOUNT),
             service: Service::Sms,
-            quantity: Credits::from_milli(123_457 + 1_000 * i64::try_from(number)?),
+            wanted: Wanted::Credits(Credits::from_milli(123_457 + 1_000 * i64::try_from(number)?)),
+            shown: None,
             method: PurchaseMethod::OneClick,
             agreement: None,
             email: None,

@@ -7,10 +7,11 @@ use jiff::{Timestamp, ToSpan as _};
 use lapin::options::{BasicGetOptions, ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, ExchangeKind};
-use topup_store::{HoldGrant, Role};
+use topup_stack::workspace;
+use topup_store::{HoldGrant, INDEXED_BY_FUNCTION_TO_BYTES, Role};
 use topup_tests::{
-    App, AppOptions, Broker, OwnUsers, Rows, event, eventually, main_account, raw, run, sms_wallet, store_on,
-    sub_account,
+    App, AppOptions, Broker, OwnUsers, Rows, event, eventually, main_account, raw, run, sms_wallet, store_at,
+    store_on, sub_account,
 };
 use uuid::Uuid;
 
@@ -478,5 +479,70 @@ async fn what_a_process_has_no_need_of_is_refused_it() -> Result<()> {
     let own = app.own_users()?;
     broker_refuses(own).await?;
     database_refuses(own).await?;
+    app.finish().await
+}
+
+/// Entries of a day that is over, more than are read as fast without an index.
+const ENTRIES_OF_A_DAY: &str = "
+    INSERT INTO ledger (event_id, account_id, service, kind, credits_milli, messages, sent_at)
+    SELECT (lpad(to_hex(ms), 12, '0') || '7000' || '8' || lpad(to_hex(n), 15, '0'))::uuid, 1001, 'sms', 'send', -1000, 1,
+           to_timestamp(ms / 1000.0)
+      FROM (SELECT n, (extract(epoch FROM $1::text::timestamptz) * 1000)::bigint + n AS ms
+              FROM generate_series(0, 1999::bigint) n) t";
+
+/// The guide's statement by which the owner indexes a day, for the day of this table.
+fn indexing(table: &str) -> Result<String> {
+    let guide = std::fs::read_to_string(workspace().join("infra/README.md"))?;
+    let line = guide
+        .lines()
+        .find(|line| line.starts_with("CREATE INDEX CONCURRENTLY"));
+    let line = line.context("the statement")?;
+    let (_, named) = line.split_once(" ON ").context("a table")?;
+    let named = named.split_whitespace().next().context("a table")?;
+    ensure!(named.starts_with("ledger_"), "{named}");
+    Ok(line.replace(named, table))
+}
+
+#[tokio::test]
+async fn a_day_too_large_for_the_sweeper_is_named_and_indexed_by_its_owner_as_the_guide_says() -> Result<()> {
+    let app = App::start(AppOptions::only(&["sms-sent"]).own_users()).await?;
+    // As much as is sent below, and one credit more.
+    app.import(&[main_account(1001).credits(4_001)]).await?;
+    let days = [2, 3].map(|days| {
+        let day = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        day.saturating_sub(days.days())
+    });
+    for day in days {
+        let noon = day.strftime("%Y-%m-%d 12:00:00Z").to_string();
+        app.rows.client().execute(ENTRIES_OF_A_DAY, &[&noon]).await?;
+    }
+    let taken = "UPDATE wallets SET balance_milli = 1000 WHERE account_id = 1001 AND service = 'sms'";
+    app.rows.client().batch_execute(taken).await?;
+    let own = app.own_users()?;
+    let sweeper = store_at(&own.database_url("sweeper")?)?;
+    let [newer, older] = days;
+    // None is small enough.
+    let ready = sweeper.ready_days(&TimeZone::UTC, 0).await?;
+    assert_eq!(
+        (&ready.too_large, &ready.indexed),
+        (&vec![older, newer], &Vec::new())
+    );
+    assert!(
+        ready.counted.contains(&newer) && ready.put_off.is_empty(),
+        "{ready:?}"
+    );
+
+    let owner = Rows::connect(&own.database_url("owner")?).await?;
+    let table = older.strftime("ledger_%Y_%m_%d").to_string();
+    owner.client().batch_execute(&indexing(&table)?).await?;
+    let ready = sweeper.ready_days(&TimeZone::UTC, 0).await?;
+    assert_eq!(ready.too_large, [newer]);
+    // With room for as much as there is as a rule, nobody need ask the owner.
+    let ready = sweeper
+        .ready_days(&TimeZone::UTC, INDEXED_BY_FUNCTION_TO_BYTES)
+        .await?;
+    assert_eq!((ready.indexed, ready.too_large), (vec![newer], Vec::new()));
+    let ready = sweeper.ready_days(&TimeZone::UTC, 0).await?;
+    assert!(ready.too_large.is_empty(), "{ready:?}");
     app.finish().await
 }

@@ -7,11 +7,14 @@ use jiff::Timestamp;
 use serde_json::json;
 use topup_rules::credits::Credits;
 use topup_rules::ids::Service;
+use topup_rules::money::Money;
 use topup_rules::one_click::OneClickRefusal;
+use topup_rules::prices::{PriceChanged, Wanted};
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
 use topup_store::{Begun, GatewayCall, NewPurchase, NotOpened, PurchaseRefusal};
-use topup_tests::{Library, Shop, account_id, credits, event, main_account, raw};
+use topup_tests::{Library, Price, Shop, account_id, credits, event, main_account, raw};
+use uuid::Uuid;
 
 const ACCOUNT: i64 = Shop::ACCOUNT;
 const PRICE_MINOR: i64 = Shop::PRICE_MINOR;
@@ -227,7 +230,7 @@ async fn a_purchase_that_is_asked_for_twenty_times_at_once_is_begun_once() -> Re
     assert_eq!(charges, 1);
     let others = [
         NewPurchase {
-            quantity: credits("501")?,
+            wanted: Wanted::Credits(credits("501")?),
             ..new.clone()
         },
         NewPurchase {
@@ -255,12 +258,12 @@ async fn what_can_t_be_bought_like_that_is_refused_with_the_reason_and_leaves_no
     let too_much = Credits::from_milli(Credits::WALLET_MAX.milli() + 1);
     for quantity in [Credits::ZERO, credits("-1")?, too_much] {
         let new = NewPurchase {
-            quantity,
+            wanted: Wanted::Credits(quantity),
             ..good.clone()
         };
         let refusal = refused(&library, &new).await?;
         assert!(
-            matches!(refusal, Some(PurchaseRefusal::NotPriced { .. })),
+            matches!(refusal, Some(PurchaseRefusal::NoPrice(_))),
             "{quantity}: {refusal:?}"
         );
     }
@@ -302,6 +305,68 @@ async fn what_can_t_be_bought_like_that_is_refused_with_the_reason_and_leaves_no
     assert_eq!(rows.count("SELECT count(*) FROM purchases").await?, 0);
     assert_eq!(rows.count("SELECT count(*) FROM payments").await?, 0);
     Ok(())
+}
+
+/// 500 credits, which cost what they are listed at, to be charged for `shown`.
+fn for_what_was_shown(method: PurchaseMethod, shown_minor: i64) -> Result<NewPurchase> {
+    Ok(NewPurchase {
+        shown: Some(Money::new(shown_minor, "ZAR".parse()?)),
+        ..Shop::new_purchase(method)
+    })
+}
+
+#[tokio::test]
+async fn what_was_shown_at_a_price_that_is_replaced_before_it_is_charged_is_not_charged() -> Result<()> {
+    let library = library().await?;
+    let zar = |amount_minor| anyhow::Ok(Money::new(amount_minor, "ZAR".parse()?));
+    for method in [PurchaseMethod::OneClick, PurchaseMethod::Hosted] {
+        let stale = for_what_was_shown(method, PRICE_MINOR)?;
+        library.list_prices_of(&[Price::of("sms", "ZAR", "80")]).await?;
+        let changed = PriceChanged {
+            shown: zar(PRICE_MINOR)?,
+            now: zar(40_000)?,
+        };
+        assert_eq!(
+            refused(&library, &stale).await?,
+            Some(PurchaseRefusal::PriceChanged(changed))
+        );
+        let rows = library.rows().await?;
+        assert_eq!(rows.count("SELECT count(*) FROM purchases").await?, 0);
+        assert_eq!(rows.count("SELECT count(*) FROM payments").await?, 0);
+        library.list_prices().await?;
+    }
+    // What was begun at the price that was shown is found again by it, whatever things cost by now.
+    let good = for_what_was_shown(PurchaseMethod::OneClick, PRICE_MINOR)?;
+    let for_amount = NewPurchase {
+        id: Uuid::now_v7(),
+        wanted: Wanted::Amount(PRICE_MINOR),
+        ..good.clone()
+    };
+    for new in [&good, &for_amount] {
+        assert_eq!(refused(&library, new).await?, None);
+    }
+    library.list_prices_of(&[Price::of("sms", "ZAR", "80")]).await?;
+    for new in [&good, &for_amount] {
+        let again = library.store.begin_purchase(new).await?;
+        assert!(matches!(again, Begun::AlreadyBegun { .. }), "{again:?}");
+    }
+    // Another price, or a smaller amount, is another purchase.
+    let dearer = NewPurchase {
+        shown: Some(zar(40_000)?),
+        ..good.clone()
+    };
+    let less = NewPurchase {
+        wanted: Wanted::Amount(PRICE_MINOR - 1),
+        shown: None,
+        ..for_amount.clone()
+    };
+    for other in [dearer, less] {
+        assert_eq!(
+            refused(&library, &other).await?,
+            Some(PurchaseRefusal::Conflicting(other.id))
+        );
+    }
+    library.audit_is_clean().await
 }
 
 async fn refused(library: &Library, new: &NewPurchase) -> Result<Option<PurchaseRefusal>> {

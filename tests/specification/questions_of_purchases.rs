@@ -8,6 +8,7 @@ use topup_rules::ids::Service;
 use topup_rules::inquiries::{AfterInquiry, InquiryPolicy, Told};
 use topup_rules::lifecycle::PaymentKind;
 use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus};
+use topup_rules::prices::Wanted;
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
 use topup_store::{Begun, GatewayCall, NewPurchase, OutboxMessage, Settled};
@@ -27,7 +28,8 @@ async fn buy(library: &Library, method: PurchaseMethod) -> Result<Begun> {
         id: Uuid::now_v7(),
         account: account_id(1001),
         service: Service::Sms,
-        quantity: Credits::from_milli(500_000),
+        wanted: Wanted::Credits(Credits::from_milli(500_000)),
+        shown: None,
         method,
         agreement: None,
         email: None,

@@ -143,7 +143,7 @@ async fn a_registration_that_the_bank_refuses_fails_and_disables_nothing() -> Re
     let shop = Shop::open("AUTH_ok").await?;
     let view = register(&shop, "decline").await?;
     assert_eq!(view.outcome, Some(RegistrationOutcome::Failed));
-    assert!(!view.is_refunded && !view.is_refund_due);
+    assert!(!view.is_refunded && !view.is_refund_due && !view.has_refund_failed);
     let mail = shop.one_mail().await?;
     assert_eq!(mail.subject.as_deref(), Some("Your card was not registered"));
     shop.is_untouched().await?;
@@ -265,15 +265,88 @@ async fn a_registration_whose_refund_failed_does_not_say_that_it_was_given_back(
     let settled = settle(failed()).await?;
     ensure!(matches!(settled, Settled::Already(_)), "{settled:?}");
     let now = view().await?;
-    assert!(!now.is_refunded && !now.is_refund_due);
+    assert!(!now.is_refunded && !now.is_refund_due && now.has_refund_failed);
     // In the end it is made.
     let settled = settle(result(PaymentStatus::Reversed, Some("refund-7"))).await?;
     ensure!(matches!(settled, Settled::Reversed { .. }), "{settled:?}");
-    assert!(view().await?.is_refunded);
+    let now = view().await?;
+    assert!(now.is_refunded && !now.has_refund_failed);
     // And what was made can't have failed: a person looks.
     let settled = settle(failed()).await?;
     ensure!(matches!(settled, Settled::Misfit(_)), "{settled:?}");
     library.audit_is_clean().await
+}
+
+#[tokio::test]
+async fn a_registration_that_ended_untold_or_was_told_of_without_ending_so_is_found_by_the_audit()
+-> Result<()> {
+    let library = library().await?;
+    let store = &library.store;
+    let begin = async |new: &NewRegistration| {
+        let begun = store.begin_registration(new).await?;
+        let RegistrationBegun::Page(intent) = begun else {
+            bail!("no page to ask for: {begun:?}")
+        };
+        Ok(intent)
+    };
+    let replaced = new_registration();
+    begin(&replaced).await?;
+    // Of the first, whose place it takes, nobody is told.
+    let new = NewRegistration {
+        threshold: Credits::from_milli(90_000),
+        ..new_registration()
+    };
+    let intent = begin(&new).await?;
+    let outcome = store.registration(account_id(ACCOUNT), replaced.id).await?;
+    assert_eq!(
+        outcome.and_then(|it| it.outcome),
+        Some(RegistrationOutcome::Failed)
+    );
+    let declined = PaymentResult {
+        reference: intent.reference.clone(),
+        gateway: "paystack".to_owned(),
+        status: PaymentStatus::Failed,
+        amount_minor: Some(100),
+        currency: Some(intent.amount.currency),
+        gateway_transaction_id: None,
+        reason: Some("Declined".to_owned()),
+        decline: None,
+        card: None,
+        source: ResultSource::Webhook,
+        mode: PaymentMode::Test,
+        reversal_id: None,
+        occurred_at: Timestamp::now(),
+    };
+    store.settle_payment(&declined, &settlement_policy()).await?;
+    library.audit_is_clean().await?;
+
+    let rows = library.rows().await?;
+    let found = async || -> Result<Vec<String>> {
+        let report = library.audit().await?;
+        let violations = report.checks.into_iter().flat_map(|check| check.violations);
+        Ok(violations.collect())
+    };
+    let id = new.id;
+    let cause = format!("registration:{id}:failed");
+    rows.client()
+        .batch_execute(
+            "UPDATE notices SET cause = replace(cause, ':failed', ':enabled') WHERE channel = 'sms'",
+        )
+        .await?;
+    let violations = found().await?;
+    let [missing, false_one] = violations.as_slice() else {
+        bail!("{violations:?}")
+    };
+    let told = format!("{cause} of account {ACCOUNT} is told by 1 notices instead of 2");
+    assert_eq!(*missing, told);
+    ensure!(
+        false_one.contains(&format!("registration:{id}:enabled, which never happened")),
+        "{false_one}"
+    );
+    rows.client().batch_execute("DELETE FROM notices").await?;
+    let none = format!("{cause} of account {ACCOUNT} is told by 0 notices instead of 2");
+    assert_eq!(found().await?, [none]);
+    Ok(())
 }
 
 async fn library() -> Result<Library> {

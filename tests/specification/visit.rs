@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use secrecy::ExposeSecret as _;
 use topup_pictures::{Browser, Light, Screen, Site};
 use topup_stack::python_tools;
@@ -78,6 +78,27 @@ impl<'a> Visit<'a> {
                 .with_context(|| format!("writing {}", path.display()))?;
         }
         Ok(())
+    }
+
+    /// The page on one sheet of paper: what it says, and nothing that one clicks. Beside the pictures, as PDF, too.
+    pub(crate) async fn prints(&self, name: &str) -> Result<()> {
+        self.site.look_at_paper().await?;
+        let clicked =
+            "return Array.from(document.querySelectorAll('nav, button, .button, .skip, footer, form'))
+            .filter(it => it.getClientRects().length > 0).map(it => it.outerHTML);";
+        let clicked = self.site.asks(clicked, Vec::new()).await?;
+        ensure!(clicked == serde_json::json!([]), "{name} on paper has {clicked}");
+        let colours = "const of = getComputedStyle(document.body); return [of.color, of.backgroundColor];";
+        let colours = self.site.asks(colours, Vec::new()).await?;
+        let black_on_white = serde_json::json!(["rgb(0, 0, 0)", "rgb(255, 255, 255)"]);
+        ensure!(colours == black_on_white, "{name} on paper is {colours}");
+        let paper = self.site.paper().await?;
+        fs::write(self.into.join(format!("{name}.pdf")), &paper).context("keeping the paper")?;
+        let sheets = String::from_utf8_lossy(&paper).matches("/Type /Page\n").count();
+        ensure!(sheets == 1, "{name} has {sheets} sheets");
+        let picture = self.site.picture().await?;
+        fs::write(self.into.join(format!("{name}-paper.png")), picture).context("keeping the picture")?;
+        self.site.look(Screen::Desk, Light::Day).await
     }
 
     /// The same of a page that looks again by itself: one quick look, and another one where the page was quicker.

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -196,6 +196,42 @@ async fn a_refund_that_a_webhook_tells_of_takes_back_what_it_paid_for() -> Resul
     app.balance_becomes(1001, "sms", "350.008").await?;
     app.wait_until_idle().await?;
     assert!(!app.account(1001).await?.wallet("sms")?.is_enabled());
+    app.finish().await
+}
+
+#[tokio::test]
+async fn a_refund_that_a_webhook_says_was_not_made_takes_nothing_and_alerts_the_operators_once() -> Result<()>
+{
+    let operators = "operators@example.com";
+    let options = unasking().setting("OPERATORS__EMAIL", operators);
+    let app = charged(options, "AUTH_ok", None).await?;
+    is_credited_once(&app).await?;
+    let capture = app.outside.captures(1).await?.remove(0);
+    for (mails, outcome, reason) in [
+        (2, "failed", "the refund failed"),
+        (3, "needs-attention", "the refund needs attention"),
+    ] {
+        let order = json!({"reference": capture.reference, "outcome": outcome});
+        app.outside.post("refund", &order).await?;
+        let told = app.outside.webhooks(mails).await?;
+        assert!(told.iter().all(|it| it.status == Some(200)), "{told:?}");
+        app.outside.mail(mails).await?;
+        app.wait_until_idle().await?;
+        let mail = app.outside.mail(mails).await?;
+        assert_eq!(mail.len(), mails, "{outcome}");
+        let alert = mail.last().context("no alert")?;
+        assert_eq!(alert.to, [operators]);
+        assert_eq!(alert.subject.as_deref(), Some("[top-up] A refund was not made"));
+        let text = alert.text.as_deref().unwrap_or_default();
+        for said in ["to give back ZAR 352.47", reason, &capture.reference] {
+            ensure!(text.contains(said), "{said:?} is missing: {text}");
+        }
+    }
+    // Nothing went back, so nothing is taken, nothing is switched off, and the customer need not know.
+    let account = app.account(1001).await?;
+    assert!(account.wallet("sms")?.is_enabled());
+    assert_eq!(account.wallet("sms")?.credits.to_string(), "600");
+    assert_eq!(app.outside.sms(1).await?.len(), 1);
     app.finish().await
 }
 

@@ -179,6 +179,11 @@ fn step(r: &mut Random) -> Step {
             wallet: r.below(2),
             milli: r.between(2, 400) * 500,
             hosted: r.chance(40),
+            shown: match r.below(4) {
+                0 => None,
+                1 => Some(r.between(-1, 1)),
+                _ => Some(0),
+            },
         },
         _ => Step::BuyAgain,
     }

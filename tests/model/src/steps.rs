@@ -116,8 +116,13 @@ pub(crate) enum Step {
     },
     /// A sender closes a batch.
     Close { wallet: usize, batch: usize },
-    /// Credits are bought by hand.
-    Buy { wallet: usize, milli: i64, hosted: bool },
+    /// Credits are bought by hand. `shown`: by how much what was shown, if anything was, differs from the price.
+    Buy {
+        wallet: usize,
+        milli: i64,
+        hosted: bool,
+        shown: Option<i64>,
+    },
     /// The last purchase is asked for again.
     BuyAgain,
 }

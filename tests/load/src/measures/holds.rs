@@ -6,13 +6,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use futures_util::future::try_join_all;
 use jiff::SignedDuration;
 use reqwest::{Client, StatusCode};
+use rustix::process::setpriority_process;
 use serde_json::Value;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
@@ -24,6 +27,8 @@ use crate::samples::Samples;
 
 /// Connections that ask at once, where it is about how many are answered.
 const CONNECTIONS: usize = 64;
+/// Behind everybody else for the processors.
+const NICE_MAX: i32 = 19;
 /// A second, while nothing else happens.
 const IDLE_PER_S: u32 = 100;
 /// Longest wait for an answer.
@@ -49,7 +54,7 @@ pub(crate) async fn measure(bench: &mut Bench, sizes: &Sizes, samples: &mut Samp
     let kept = senders.keep(sizes.holds_per_s, steady).await?;
     samples.add("holds_steady_per_s", kept.per_s);
     samples.add_spans("hold_latency_steady", kept.took);
-    let fire = senders.fire();
+    let fire = senders.fire()?;
     tokio::time::sleep(Duration::from_secs(sizes.hold_s.into())).await;
     samples.add("holds_per_s", fire.stop().await?.per_s);
     Ok(())
@@ -64,7 +69,7 @@ pub(crate) async fn round(bench: &mut Bench, sizes: &Sizes, samples: &mut Sample
     samples.add("debits_beside_no_holds_per_s", quiet.per_s);
 
     bench.few.fill_queue(sizes.events, &account).await?;
-    let fire = senders.fire();
+    let fire = senders.fire()?;
     let debited = debits::drain(&mut bench.few, &bench.watch, 1, sizes.events).await?;
     samples.add("holds_beside_debits_per_s", fire.stop().await?.per_s);
     samples.add("debits_beside_holds_per_s", debited.per_s);
@@ -146,26 +151,46 @@ impl Senders {
         })
     }
 
-    /// As fast as they are answered, until it is told to stop.
-    fn fire(&self) -> Fire {
+    /// As fast as they are answered, until it is told to stop. Senders are elsewhere, and no part of the fleet: from its
+    /// processors they take what it leaves.
+    fn fire(&self) -> Result<Fire> {
         let stop = Arc::new(AtomicBool::new(false));
-        let tasks = (0..CONNECTIONS).map(|_| {
-            let (senders, stop) = (self.clone(), Arc::clone(&stop));
-            tokio::spawn(async move {
-                let client = client()?;
-                let mut count = 0_u32;
-                while !stop.load(Ordering::Relaxed) {
-                    senders.ask(&client).await?;
-                    count += 1;
-                }
-                anyhow::Ok(count)
+        let (senders, told) = (self.clone(), Arc::clone(&stop));
+        let thread = thread::Builder::new()
+            .name("senders".to_owned())
+            .spawn(move || {
+                // Of this thread, and of those that it starts.
+                setpriority_process(None, NICE_MAX).context("standing back")?;
+                let runtime = tokio::runtime::Builder::new_multi_thread()
+                    .enable_all()
+                    .build()
+                    .context("threads for senders")?;
+                runtime.block_on(async {
+                    let one = || tokio::spawn(senders.clone().ask_until(Arc::clone(&told)));
+                    let tasks: Vec<JoinHandle<Result<u32>>> = (0..CONNECTIONS).map(|_| one()).collect();
+                    let mut count = 0;
+                    for task in tasks {
+                        count += task.await.context("asking leave")??;
+                    }
+                    Ok(count)
+                })
             })
-        });
-        Fire {
+            .context("starting senders")?;
+        Ok(Fire {
             start: Instant::now(),
-            tasks: tasks.collect(),
+            thread,
             stop,
+        })
+    }
+
+    async fn ask_until(self, told: Arc<AtomicBool>) -> Result<u32> {
+        let client = client()?;
+        let mut count = 0_u32;
+        while !told.load(Ordering::Relaxed) {
+            self.ask(&client).await?;
+            count += 1;
         }
+        Ok(count)
     }
 
     async fn ask(&self, client: &Client) -> Result<()> {
@@ -196,7 +221,7 @@ impl Senders {
 #[derive(Debug)]
 struct Fire {
     start: Instant,
-    tasks: Vec<tokio::task::JoinHandle<Result<u32>>>,
+    thread: thread::JoinHandle<Result<u32>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -204,10 +229,8 @@ impl Fire {
     async fn stop(self) -> Result<Asked> {
         let spent = self.start.elapsed();
         self.stop.store(true, Ordering::Relaxed);
-        let mut count = 0;
-        for task in self.tasks {
-            count += task.await.context("asking leave")??;
-        }
+        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await?;
+        let count = joined.map_err(|_panic| anyhow!("the senders broke down"))??;
         Ok(Asked {
             per_s: f64::from(count) / spent.as_secs_f64(),
             took: Vec::new(),

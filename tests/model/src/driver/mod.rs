@@ -189,7 +189,8 @@ impl<'a> Driver<'a> {
                 wallet,
                 milli,
                 hosted,
-            } => self.buy(*wallet, *milli, *hosted).await.map(Some),
+                shown,
+            } => self.buy(*wallet, *milli, *hosted, *shown).await.map(Some),
             Step::BuyAgain => self.buy_again().await,
         }
     }

@@ -12,6 +12,8 @@ use anyhow::Result;
 use jiff::SignedDuration;
 use topup_rules::credits::Credits;
 use topup_rules::message::PaymentMode;
+use topup_rules::money::Money;
+use topup_rules::prices::Wanted as Price;
 use topup_rules::settle::PurchaseMethod;
 use topup_store::{
     Adjusted, Begun, ByHand, CardConsent, HoldClose, HoldGrant, Moved, NewPurchase, SavedCard, SettingsChange,
@@ -245,7 +247,13 @@ impl Driver<'_> {
     }
 
     /// P1–P4: a purchase begins.
-    pub(super) async fn buy(&mut self, wallet: usize, milli: i64, hosted: bool) -> Result<Done> {
+    pub(super) async fn buy(
+        &mut self,
+        wallet: usize,
+        milli: i64,
+        hosted: bool,
+        shown: Option<i64>,
+    ) -> Result<Done> {
         let name = WALLETS[wallet];
         let own = self
             .model
@@ -259,6 +267,7 @@ impl Driver<'_> {
             purchase: Purchase {
                 wallet: name.to_owned(),
                 quantity: milli,
+                shown: shown.map(|off| policy::price(service_of(name), milli) + off),
                 method: if hosted {
                     PurchaseMethod::Hosted
                 } else {
@@ -293,7 +302,8 @@ impl Driver<'_> {
                 id: *id,
                 account: account_id(account)?,
                 service: service_of(&purchase.wallet).parse()?,
-                quantity: Credits::from_milli(purchase.quantity),
+                wanted: Price::Credits(Credits::from_milli(purchase.quantity)),
+                shown: shown_to(purchase)?,
                 method: purchase.method,
                 agreement: None,
                 email: None,
@@ -356,4 +366,10 @@ fn changed(change: &SettingsChange) -> String {
         SettingsChange::Refused(refusal) => refusal.to_string().chars().take(2).collect(),
         SettingsChange::NoWallet => "no wallet".to_owned(),
     }
+}
+
+/// What whoever buys has seen.
+fn shown_to(purchase: &Purchase) -> Result<Option<Money>> {
+    let currency = policy::CURRENCY.parse()?;
+    Ok(purchase.shown.map(|minor| Money::new(minor, currency)))
 }

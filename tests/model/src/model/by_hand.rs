@@ -66,6 +66,9 @@ impl Model {
             return format!("begun before, {}", before.state);
         }
         let amount = price(service_of(&purchase.wallet), purchase.quantity);
+        if purchase.shown.is_some_and(|shown| shown != amount) {
+            return "refused".to_owned();
+        }
         let mut payment = Payment::new(&id.to_string(), amount, self.now);
         let outcome = match purchase.method {
             PurchaseMethod::Hosted => format!("page {amount}"),

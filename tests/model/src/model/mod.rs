@@ -40,6 +40,8 @@ pub(crate) struct Account {
 pub(crate) struct Purchase {
     pub(crate) wallet: String,
     pub(crate) quantity: i64,
+    /// What whoever buys has seen as the price.
+    pub(crate) shown: Option<i64>,
     pub(crate) method: PurchaseMethod,
 }
 
