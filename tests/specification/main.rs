@@ -87,6 +87,7 @@ mod pages_auto_topup;
 mod pages_buying;
 mod pages_by_keyboard;
 mod pages_paying;
+mod pages_returning;
 mod pages_rights;
 mod pages_subs;
 mod pausing;

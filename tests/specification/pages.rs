@@ -7,13 +7,13 @@ use topup_pictures::Browser;
 use topup_tests::{App, AppOptions, event, main_account};
 use totp_rs::{Algorithm, Builder, Secret, Totp};
 
-use crate::visit::{PASSWORD, Visit, mailed_link};
+use crate::visit::{EMAIL, PASSWORD, Visit, mailed_link};
 
 /// Tries to sign in that are looked at, of one network in a quarter of an hour.
 const TRIES_MAX: usize = 10;
 
 /// The code that a telephone with this secret shows, so many steps from now.
-fn code(secret: &str, steps: u64) -> Result<String> {
+pub(crate) fn code(secret: &str, steps: u64) -> Result<String> {
     let secret = Secret::try_from_base32(secret.replace(char::is_whitespace, ""))
         .map_err(|e| anyhow::anyhow!("{e:?}"))?;
     let builder = Builder::new()
@@ -147,17 +147,26 @@ async fn a_second_step(visit: &Visit<'_>) -> Result<()> {
     site.says("[role=status]", "code is asked for").await?;
     site.click(".who button").await?;
     site.says("h1", "Sign in").await?;
-    visit.sign_in(PASSWORD).await?;
+    // Whatever was asked for comes after both steps.
+    site.open("/buy?service=sms&credits=500").await?;
+    site.fill("#email", EMAIL).await?;
+    site.fill("#password", PASSWORD).await?;
+    site.click("main form button").await?;
     site.says("h1", "Your code").await?;
+    let next = site.attribute("input[name=next]", "value").await?;
+    anyhow::ensure!(
+        next.as_deref() == Some("/buy?service=sms&credits=500"),
+        "{next:?}"
+    );
     visit.see("code").await?;
-    site.open("/settings").await?;
+    site.open("/history/sms").await?;
     site.says("h1", "Your code").await?;
     site.fill("#code", &first).await?;
     site.click("main form button").await?;
     site.says("[role=alert]", "used before").await?;
     site.fill("#code", &code(&secret, 1)?).await?;
     site.click("main form button").await?;
-    site.says("h1", "Your credits").await
+    site.says("main table", "One message sent").await
 }
 
 #[tokio::test]

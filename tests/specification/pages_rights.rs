@@ -24,19 +24,29 @@ pub(crate) struct Holder {
 
 impl Holder {
     pub(crate) async fn of(app: &mut App, account: Option<i64>) -> Result<Self> {
+        match account {
+            None => Self::with(app, None),
+            Some(account) => Self::session(app, account, true).await,
+        }
+    }
+
+    /// Whose second step is missing.
+    pub(crate) async fn halfway(app: &mut App, account: i64) -> Result<Self> {
+        Self::session(app, account, false).await
+    }
+
+    async fn session(app: &mut App, account: i64, second: bool) -> Result<Self> {
         let store = store_on(app.space())?;
-        let cookie = match account {
-            None => None,
-            Some(account) => {
-                let email = format!("holder-{account}@example.com");
-                let login = match store.make_login(account_id(account), &email).await? {
-                    LoginMade::Made(login) | LoginMade::There(login) => login,
-                    other @ (LoginMade::OfAnother | LoginMade::NoAccount) => bail!("{other:?}"),
-                };
-                let session = store.open_session(login, true).await?;
-                Some(format!("topup-session={}", session.expose_secret()))
-            }
+        let email = format!("holder-{account}@example.com");
+        let login = match store.make_login(account_id(account), &email).await? {
+            LoginMade::Made(login) | LoginMade::There(login) => login,
+            other @ (LoginMade::OfAnother | LoginMade::NoAccount) => bail!("{other:?}"),
         };
+        let session = store.open_session(login, second).await?;
+        Self::with(app, Some(format!("topup-session={}", session.expose_secret())))
+    }
+
+    fn with(app: &mut App, cookie: Option<String>) -> Result<Self> {
         Ok(Self {
             client: Client::builder().no_proxy().redirect(Policy::none()).build()?,
             url: app.edge_url()?,
@@ -44,7 +54,7 @@ impl Holder {
         })
     }
 
-    async fn get(&self, path: &str) -> Result<Response> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Response> {
         let mut request = self.client.get(format!("{}{path}", self.url));
         if let Some(cookie) = &self.cookie {
             request = request.header("cookie", cookie);

@@ -19,6 +19,8 @@ off = Af
 # Aanteken
 sign-in = Teken aan
 sign-in-lead = Sien jou krediete, en wat van elke aanvulling geword het.
+sign-in-purchase = Jy is nie aangeteken nie. 'n Betaling gaan sonder jou voort: as jy betaal het, word jou krediete bygevoeg, en jy kry 'n e-pos sodra dit seker is. Teken aan om te sien hoe dit staan.
+sign-in-registration = Jy is nie aangeteken nie. Wat jy op die betaalbladsy gedoen het, gaan sonder jou voort: jy hoor sodra dit seker is of jou kaart geregistreer is. Teken aan om te sien hoe dit staan.
 email = E-posadres
 password = Wagwoord
 link-offer = Stel jou wagwoord, of dit vergeet?
@@ -59,7 +61,7 @@ password-done = Teken van nou af daarmee aan. Waar jy voorheen aangeteken was, i
 
 # Wat nie daar is nie
 not-found-title = Hier is niks nie
-not-found = Die adres is verkeerd, of wat hier was, is weg.
+not-found = Die adres is verkeerd, wat hier was, is weg, of dit behoort aan 'n ander rekening as die een waarby jy aanteken.
 forged-title = Probeer asseblief weer
 forged = Hierdie vorm was te oud, of is nie van hierdie werf af gestuur nie. Niks is verander nie.
 malformed-title = Dit is nie verstaan nie

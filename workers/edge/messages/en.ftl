@@ -19,6 +19,8 @@ off = Off
 # Signing in
 sign-in = Sign in
 sign-in-lead = See your credits, and what became of each top-up.
+sign-in-purchase = You are not signed in. A payment goes on without you: if you paid, your credits are added, and you get a mail as soon as that is certain. Sign in to see how it stands.
+sign-in-registration = You are not signed in. What you did on the payment page goes on without you: you are told as soon as it is certain whether your card is registered. Sign in to see how it stands.
 email = E-mail address
 password = Password
 link-offer = Set or forgot your password?
@@ -59,7 +61,7 @@ password-done = Sign in with it from now on. Wherever you were signed in before,
 
 # What is not there
 not-found-title = There is nothing here
-not-found = The address is wrong, or what was here is gone.
+not-found = The address is wrong, what was here is gone, or it belongs to another account than the one that you sign in to.
 forged-title = Please try again
 forged = This form was too old, or was not sent from this site. Nothing was changed.
 malformed-title = That was not understood

@@ -5,7 +5,7 @@ use super::form::Form;
 use super::sign_in::too_often;
 use super::visitor::{Visitor, VisitorPost};
 use super::voice::Voice;
-use super::zone::{Message, Trouble, Zone};
+use super::zone::{Message, Trouble, Zone, escaped};
 use crate::signing_in::{LinkAsked, PasswordSet};
 use axum::Router;
 use axum::extract::{Query, State};
@@ -90,7 +90,7 @@ async fn setting(
         return useless(&zone, &visitor);
     }
     let form = Form::new("");
-    let frame = zone.outside(&visitor, "/password");
+    let frame = zone.outside(&visitor, &here(&link));
     let page = zone.page("password.html", &frame, &PasswordView { form, link })?;
     Ok(visitor.keeping(&zone, page))
 }
@@ -127,7 +127,13 @@ async fn set(
         form,
         link: link.to_owned(),
     };
-    refused(zone.page("password.html", &zone.outside(&visitor, "/password"), &view)?)
+    let frame = zone.outside(&visitor, &here(link));
+    refused(zone.page("password.html", &frame, &view)?)
+}
+
+/// The page that the link opens, in another language, too.
+fn here(link: &str) -> String {
+    format!("/password?link={}", escaped(link))
 }
 
 /// Why a password is not taken.

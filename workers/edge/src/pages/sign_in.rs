@@ -5,7 +5,7 @@ use super::form::Form;
 use super::guard::{self, Cookie};
 use super::visitor::{AnyPost, Visitor, VisitorPost, on_to};
 use super::voice::Voice;
-use super::zone::{Trouble, Zone, safe_next};
+use super::zone::{Trouble, Zone, safe_next, with_next};
 use crate::signing_in::{SecondStep, SignIn};
 use axum::Router;
 use axum::extract::{Query, State};
@@ -37,6 +37,27 @@ struct Asked {
 pub(super) struct SignInView {
     pub(super) form: Form,
     pub(super) next: String,
+    /// What whoever was led here from there has to know first.
+    pub(super) why: Option<String>,
+}
+
+impl SignInView {
+    fn new(voice: &Voice, form: Form, next: String) -> Self {
+        let why = coming_back(&next).map(|key| voice.text(key));
+        Self { form, next, why }
+    }
+}
+
+/// Who comes back from the payment gateway's page, and is not signed in any more. By the address alone: whether there is
+/// something at it is nobody's business yet.
+fn coming_back(next: &str) -> Option<Key> {
+    if next.starts_with("/purchases/") {
+        Some(Key("sign-in-purchase"))
+    } else if next.starts_with("/auto-topup/registrations/") {
+        Some(Key("sign-in-registration"))
+    } else {
+        None
+    }
 }
 
 async fn shown(
@@ -44,10 +65,7 @@ async fn shown(
     visitor: Visitor,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Trouble> {
-    let view = SignInView {
-        form: Form::new(""),
-        next: safe_next(&asked.next),
-    };
+    let view = SignInView::new(&visitor.voice, Form::new(""), safe_next(&asked.next));
     page(&zone, &visitor, "sign-in.html", "/sign-in", &view)
 }
 
@@ -58,7 +76,8 @@ fn page(
     here: &str,
     view: &SignInView,
 ) -> Result<Response, Trouble> {
-    let mut response = zone.page(template, &zone.outside(visitor, here), view)?;
+    let here = with_next(here, &view.next);
+    let mut response = zone.page(template, &zone.outside(visitor, &here), view)?;
     if !view.form.is_fine() {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }
@@ -90,20 +109,15 @@ async fn sign_in(
                 return Ok(begin(&zone, secret.expose_secret(), &next));
             }
             SignIn::Second(secret) => {
-                let there = format!("/sign-in/code?next={next}");
+                let there = with_next("/sign-in/code", &next);
                 return Ok(begin(&zone, secret.expose_secret(), &there));
             }
             SignIn::Wrong => form.refuse(voice.text(Key("sign-in-wrong"))),
             SignIn::TooOften { retry_after } => form.refuse(too_often(&visitor.voice, retry_after)),
         }
     }
-    page(
-        &zone,
-        &visitor,
-        "sign-in.html",
-        "/sign-in",
-        &SignInView { form, next },
-    )
+    let view = SignInView::new(&visitor.voice, form, next);
+    page(&zone, &visitor, "sign-in.html", "/sign-in", &view)
 }
 
 pub(super) fn too_often(voice: &Voice, retry_after: Duration) -> String {
@@ -127,10 +141,7 @@ async fn code_shown(
     if visitor.secret.is_none() {
         return Ok(on_to("/sign-in"));
     }
-    let view = SignInView {
-        form: Form::new(""),
-        next: safe_next(&asked.next),
-    };
+    let view = SignInView::new(&visitor.voice, Form::new(""), safe_next(&asked.next));
     page(&zone, &visitor, "code.html", "/sign-in/code", &view)
 }
 
@@ -155,13 +166,8 @@ async fn code(
             SecondStep::TooOften { retry_after } => form.refuse(too_often(&visitor.voice, retry_after)),
         }
     }
-    page(
-        &zone,
-        &visitor,
-        "code.html",
-        "/sign-in/code",
-        &SignInView { form, next },
-    )
+    let view = SignInView::new(&visitor.voice, form, next);
+    page(&zone, &visitor, "code.html", "/sign-in/code", &view)
 }
 
 /// Also for somebody whose second step is missing: so the token may be either of both.
@@ -184,4 +190,22 @@ async fn sign_out(
     let cookie = zone.cookies.set(Cookie::Session, None);
     response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_back_from_paying_is_told_of_it_and_nobody_else() {
+        for (next, said) in [
+            ("/purchases/x?reference=y", Some("sign-in-purchase")),
+            ("/purchases/x/receipt", Some("sign-in-purchase")),
+            ("/auto-topup/registrations/x", Some("sign-in-registration")),
+            ("/auto-topup/sms", None),
+            ("/", None),
+        ] {
+            assert_eq!(coming_back(next), said.map(Key), "{next}");
+        }
+    }
 }

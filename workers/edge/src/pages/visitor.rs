@@ -20,6 +20,9 @@ use topup_rules::access::{Act, Caller, Leave, Scope, may};
 use topup_rules::account::{Account, AccountKind, Caps};
 use topup_store::{AccountView, Session};
 
+/// How an address says what was done just before.
+const DONE: &str = "done=";
+
 /// Anybody.
 #[derive(Debug)]
 pub(crate) struct Visitor {
@@ -50,6 +53,8 @@ pub(crate) struct SignedIn {
     pub(crate) card_spacing: SignedDuration,
     /// What was done just before, as the address says it.
     pub(crate) done: Option<String>,
+    /// What else the page was asked by its address.
+    pub(crate) query: String,
 }
 
 /// A form of somebody who is not signed in.
@@ -171,13 +176,13 @@ impl FromRequestParts<Arc<Zone>> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, zone: &Arc<Zone>) -> Result<Self, Trouble> {
         let visitor = Visitor::new(zone, &parts.headers, parts);
-        let sign_in = || Trouble::SignIn {
-            // What was sent is not sent again.
-            next: match parts.method == Method::GET {
-                true => visitor.uri.clone(),
-                false => "/".to_owned(),
-            },
+        let is_asked = parts.method == Method::GET;
+        // What was sent is not sent again.
+        let next = match is_asked {
+            true => visitor.uri.clone(),
+            false => "/".to_owned(),
         };
+        let sign_in = || Trouble::SignIn { next: next.clone() };
         let secret = visitor.secret.clone().ok_or_else(sign_in)?;
         let store = &zone.database()?.store;
         let session = zone
@@ -186,11 +191,12 @@ impl FromRequestParts<Arc<Zone>> for SignedIn {
             .await?
             .ok_or_else(sign_in)?;
         if !session.second {
-            return Err(Trouble::Code);
+            return Err(Trouble::Code { next });
         }
         let account = store.account_view(session.account).await?.ok_or_else(sign_in)?;
-        let query = parts.uri.query().unwrap_or_default();
-        let done = query.split('&').find_map(|pair| pair.strip_prefix("done="));
+        let query = parts.uri.query().filter(|_| is_asked).unwrap_or_default();
+        let (done, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with(DONE));
+        let done = done.first().and_then(|pair| pair.strip_prefix(DONE));
         Ok(Self {
             voice: zone.voice(&parts.headers, Some(&account.language)),
             session,
@@ -200,6 +206,7 @@ impl FromRequestParts<Arc<Zone>> for SignedIn {
             now: zone.edge.clock.now(),
             card_spacing: zone.edge.settings.rules.card_spacing,
             done: done.map(str::to_owned),
+            query: rest.join("&"),
         })
     }
 }

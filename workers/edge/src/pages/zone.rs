@@ -40,8 +40,8 @@ pub(crate) struct Zone {
 pub(crate) enum Trouble {
     /// Nobody is signed in. Where to go after that.
     SignIn { next: String },
-    /// The second step of signing in is missing.
-    Code,
+    /// The second step of signing in is missing. Where to go after that.
+    Code { next: String },
     /// There is no such thing, as far as the reader may know.
     NotFound,
     /// A form that did not come from a page of ours, or from one that is too old.
@@ -187,11 +187,13 @@ impl Zone {
         Voice::new(Arc::clone(&self.catalogue), language, zone)
     }
 
+    /// `here`: the page's address, and what it was asked, which another language is asked, too.
     fn frame(&self, voice: &Voice, here: &str) -> Frame {
+        let joint = if here.contains('?') { '&' } else { '?' };
         let languages = Language::ALL.map(|language| LanguageLink {
             tag: language.tag(),
             name: language.own_name(),
-            href: format!("{here}?lang={}", language.tag()),
+            href: format!("{here}{joint}lang={}", language.tag()),
         });
         Frame {
             brand: self.brand.clone(),
@@ -238,7 +240,8 @@ impl Zone {
             account: Some(who.account.account_id.to_string()),
             nav,
             narrow: false,
-            ..self.frame(&who.voice, here)
+            here: here.to_owned(),
+            ..self.frame(&who.voice, &asking(here, &who.query))
         }
     }
 
@@ -261,9 +264,11 @@ impl Zone {
     fn sorry(&self, voice: &Voice, trouble: &Trouble) -> Response {
         let (status, title, text) = match trouble {
             Trouble::SignIn { next } => {
-                return Redirect::to(&format!("/sign-in?next={}", escaped(next))).into_response();
+                return Redirect::to(&with_next("/sign-in", next)).into_response();
             }
-            Trouble::Code => return Redirect::to("/sign-in/code").into_response(),
+            Trouble::Code { next } => {
+                return Redirect::to(&with_next("/sign-in/code", next)).into_response();
+            }
             Trouble::NotFound => (StatusCode::NOT_FOUND, Key("not-found-title"), Key("not-found")),
             Trouble::Forged => (StatusCode::FORBIDDEN, Key("forged-title"), Key("forged")),
             Trouble::Malformed => (StatusCode::BAD_REQUEST, Key("malformed-title"), Key("malformed")),
@@ -358,8 +363,24 @@ fn path(uri: &Uri) -> &str {
     }
 }
 
-/// A path inside a query.
-fn escaped(path: &str) -> String {
+/// An address with what it is asked.
+fn asking(path: &str, query: &str) -> String {
+    match query {
+        "" => path.to_owned(),
+        query => format!("{path}?{query}"),
+    }
+}
+
+/// A page of signing in, by which one comes to another page.
+pub(crate) fn with_next(path: &str, next: &str) -> String {
+    match next {
+        "" | "/" => path.to_owned(),
+        next => format!("{path}?next={}", escaped(next)),
+    }
+}
+
+/// A path, or a word, inside a query.
+pub(crate) fn escaped(path: &str) -> String {
     let mut escaped = String::with_capacity(path.len());
     for byte in path.bytes() {
         match byte {

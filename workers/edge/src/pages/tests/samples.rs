@@ -97,11 +97,12 @@ fn days(count: i8) -> Vec<Day> {
 fn sign_in(gallery: &Gallery) {
     for form in [Form::new(""), wrong_form("", &["email", "password"])] {
         let next = NASTY.to_owned();
-        gallery.show("sign-in.html", &SignInView { form, next });
+        let why = form.is_fine().then(|| NASTY.to_owned());
+        gallery.show("sign-in.html", &SignInView { form, next, why });
     }
     for form in [Form::new(""), wrong_form("", &["code"])] {
-        let next = "/".to_owned();
-        gallery.show("code.html", &SignInView { form, next });
+        let (next, why) = ("/".to_owned(), None);
+        gallery.show("code.html", &SignInView { form, next, why });
     }
     for form in [Form::new(""), wrong_form("", &["email"])] {
         gallery.show("link.html", &LinkView { form: form.clone() });
