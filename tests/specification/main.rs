@@ -90,6 +90,7 @@ mod pages_paying;
 mod pages_returning;
 mod pages_rights;
 mod pages_subs;
+mod pages_without_scripts;
 mod pausing;
 mod platform_user;
 mod privileges;

@@ -150,7 +150,12 @@ pub(crate) async fn mailed_link(app: &mut App, account: i64) -> Result<String> {
         &url,
     ];
     app.fleetctl(&add).await?;
-    let mail = app.outside.mail(1).await?;
+    link_in_mail(app, 1).await
+}
+
+/// The link in the last of so many mails.
+pub(crate) async fn link_in_mail(app: &App, mails: usize) -> Result<String> {
+    let mail = app.outside.mail(mails).await?;
     let text = mail
         .last()
         .and_then(|mail| mail.text.clone())
