@@ -194,8 +194,10 @@ Your balance: 88.5 credits
 
 What to do now: you can keep sending as long as your balance lasts, and buy credits by hand at any time.
 
-To have top-ups made automatically again, ask your bank about the card or use another one, and switch automatic \
-top-up on again in your account.
+To have top-ups made automatically again, ask your bank about the card or use another one, and set automatic \
+top-up up again in your account.
+
+It can only be on with more credits than its threshold: buy credits first, or choose a lower threshold.
 
 Open your account: https://example.org/account
 
@@ -212,21 +214,21 @@ fn c7_the_holder_of_a_refused_card_is_told_what_helps() {
         (
             "never-again",
             "Please add a new card.",
-            "This card can't be charged any more. Please register another card and switch automatic top-up on again in \
-             your account.",
+            "This card can't be charged any more. Please register another card in your account, which sets automatic \
+             top-up up again.",
         ),
         (
             "needs-customer",
             "Please ask your bank.",
             "Your bank wants to hear from you before it lets the card pay. Ask it to allow such payments, or buy \
-             credits by hand once and confirm the payment when your bank asks you to. Then switch automatic top-up on \
+             credits by hand once and confirm the payment when your bank asks you to. Then set automatic top-up up \
              again in your account, or use another card.",
         ),
         (
             "another-day",
             "Another day may work.",
             "The same card can be tried again another day: see that there is enough money behind it and that its \
-             limits allow the payment. Then switch automatic top-up on again in your account, or use another card.",
+             limits allow the payment. Then set automatic top-up up again in your account, or use another card.",
         ),
     ] {
         let mut values = declined();
@@ -240,6 +242,9 @@ fn c7_the_holder_of_a_refused_card_is_told_what_helps() {
         );
         let (_, text, _) = mail(Template::TopupFailed, values);
         assert!(text.contains(by_mail), "{text}");
+        // E4, which would refuse to enable it.
+        let first = "It can only be on with more credits than its threshold: buy credits first";
+        assert!(text.contains(first), "{text}");
     }
 }
 

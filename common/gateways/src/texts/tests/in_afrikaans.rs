@@ -29,8 +29,10 @@ Jou saldo: 88,5 krediete
 
 Wat om nou te doen: jy kan aanhou stuur solank jou saldo hou, en enige tyd self krediete koop.
 
-Om weer outomaties aangevul te word, vra jou bank oor die kaart of gebruik 'n ander een, en skakel outomatiese \
-aanvulling in jou rekening weer aan.
+Om weer outomaties aangevul te word, vra jou bank oor die kaart of gebruik 'n ander een, en stel outomatiese \
+aanvulling in jou rekening weer op.
+
+Dit kan net aan wees met meer krediete as die drempel: koop eers krediete, of kies 'n laer drempel.
 
 Maak jou rekening oop: https://example.org/account
 
