@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::{Store, StoreError};
+use futures_util::future::{join_all, try_join_all};
 use futures_util::join;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -37,11 +38,6 @@ impl Tx {
         self.0.batch_execute(how).await?;
         self.0.keep_after_use();
         Ok(())
-    }
-
-    /// The connection itself, for what asks the same inside of a transaction and outside.
-    pub(crate) const fn client(&self) -> &Client {
-        &self.0
     }
 
     pub(crate) async fn prepare(&self, sql: &str) -> Result<Statement, StoreError> {
@@ -146,31 +142,39 @@ impl Store {
             attempts: ATTEMPTS_MAX,
         })
     }
+}
 
-    /// A transaction of one statement, begun and committed in one message with it: what it locks is locked for as long as
-    /// the server takes, and not while an answer travels, or while this process waits for its turn on a busy machine.
-    ///
-    /// It is tried once.
-    pub(crate) async fn transact_at_once(
-        &self,
-        begin: &str,
-        sql: &str,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, StoreError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await?;
-        client.close_after_use();
-        // Sent in this order. Where the statement fails, the server makes a rollback of the commit.
-        let (begun, rows, committed) = join!(
-            client.batch_execute(begin),
-            client.query(&statement, params),
-            client.batch_execute("COMMIT"),
-        );
-        begun?;
-        let rows = rows.and_then(|rows| committed.map(|()| rows));
-        if !matches!(rows, Err(StoreError::Silent { .. })) {
-            client.keep_after_use();
-        }
-        rows
+/// A transaction whose statements need nothing of each other's answers, begun and committed in one message with them:
+/// what they lock is locked for as long as the server takes, and not while an answer travels, or while this process
+/// waits for its turn on a busy machine.
+///
+/// It is tried once. The rows come back in the order of the statements.
+pub(crate) async fn transact_at_once<const N: usize>(
+    client: &Client,
+    begin: &str,
+    statements: [(&str, &[&(dyn ToSql + Sync)]); N],
+) -> Result<[Vec<Row>; N], StoreError> {
+    let prepared = try_join_all(statements.iter().map(|(sql, _)| client.prepare_cached(sql))).await?;
+    client.close_after_use();
+    // Sent in this order. Where a statement fails, the server makes a rollback of the commit.
+    let (begun, rows, committed) = join!(
+        client.batch_execute(begin),
+        join_all(
+            prepared
+                .iter()
+                .zip(&statements)
+                .map(|(statement, (_, params))| client.query(statement, params))
+        ),
+        client.batch_execute("COMMIT"),
+    );
+    begun?;
+    let rows: Result<Vec<Vec<Row>>, StoreError> = rows.into_iter().collect();
+    let rows = rows.and_then(|rows| committed.map(|()| rows));
+    if !matches!(rows, Err(StoreError::Silent { .. })) {
+        client.keep_after_use();
     }
+    let Ok(rows) = <[Vec<Row>; N]>::try_from(rows?) else {
+        unreachable!("as many answers as statements")
+    };
+    Ok(rows)
 }

@@ -6,12 +6,12 @@
 //! what is available by then. Who can't be answered in this way is answered with the wallets locked.
 
 use super::{HoldGrant, HoldWanted};
-use crate::client::Client;
-use crate::transaction::Tx;
+use crate::transaction::{Tx, transact_at_once};
 use crate::{Store, StoreError, locks, rows};
-use futures_util::try_join;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::LazyLock;
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use topup_rules::account::Wallet;
 use topup_rules::credits::Credits;
@@ -21,6 +21,9 @@ use uuid::Uuid;
 
 /// The wallets are taken one after the other, in the order of the arrays that name them, which is the lock order.
 const BEGIN: &str = "BEGIN; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
+/// The same, with plans that are kept. They are made once a connection, and with nothing but keys allowed they would be the
+/// same for any tables; making them anew would take longer than they do.
+const BEGIN_PLANNED: &str = "BEGIN; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan";
 
 impl Store {
     /// S5: answers each that asks, in their order, as if they had come one by one. Where it fails, some may have been
@@ -52,8 +55,17 @@ impl Store {
             return Ok(Vec::new());
         }
         let client = self.client().await?;
-        let (wallets, (now, before)) = try_join!(wallets(&client, wanted), before(&client, wanted))?;
-        drop(client);
+        let (keys, names) = (Keys::of(wanted), Names::of(wanted));
+        let read = [
+            (WALLETS.as_str(), &keys.params()[..]),
+            (BEFORE, &names.params()[..]),
+        ];
+        let [wallets, before] = transact_at_once(&client, BEGIN_PLANNED, read).await?;
+        let (now, before) = read_before(&before)?;
+        let wallets = wallets
+            .iter()
+            .map(|row| rows::wallet(row).map(|wallet| (wallet.key, wallet)))
+            .collect::<Result<_, _>>()?;
         let mut asked = Asked::new(wallets, before);
         let mut answers: Vec<Option<HoldGrant>> =
             wanted.iter().map(|w| asked.settled_answer(w, now)).collect();
@@ -61,9 +73,9 @@ impl Store {
             return Ok(answers);
         }
         let writes = Writes::of(&asked.granted);
-        let stand: BTreeSet<WalletKey> = self
-            .transact_at_once(BEGIN, WRITE, &writes.params())
-            .await?
+        let write = [(WRITE, &writes.params()[..])];
+        let [stand] = transact_at_once(&client, BEGIN_PLANNED, write).await?;
+        let stand: BTreeSet<WalletKey> = stand
             .iter()
             .map(|row| rows::wallet_key(row, "wallets"))
             .collect::<Result<_, _>>()?;
@@ -95,7 +107,7 @@ fn is_elsewhere(error: &StoreError) -> bool {
 
 async fn grant(tx: &Tx, wanted: &[HoldWanted]) -> Result<Vec<HoldGrant>, StoreError> {
     let wallets = locks::wallets(tx, wanted.iter().map(|w| w.wallet)).await?;
-    let (now, before) = before(tx.client(), wanted).await?;
+    let (now, before) = read_before(&tx.query(BEFORE, &Names::of(wanted).params()).await?)?;
     let mut asked = Asked::new(wallets, before);
     let answers = wanted.iter().map(|w| asked.answer(w, now)).collect();
     if !asked.granted.is_empty() {
@@ -239,49 +251,64 @@ fn columns<'a>(keys: impl Iterator<Item = &'a WalletKey>) -> (Vec<i64>, Vec<&'st
 }
 
 /// Wallets as they are, locked by nobody here. What is missing is left out.
-async fn wallets(client: &Client, wanted: &[HoldWanted]) -> Result<BTreeMap<WalletKey, Wallet>, StoreError> {
-    let keys: BTreeSet<WalletKey> = wanted.iter().map(|w| w.wallet).collect();
-    let (accounts, services) = columns(keys.iter());
-    let sql = format!(
+static WALLETS: LazyLock<String> = LazyLock::new(|| {
+    format!(
         "SELECT {}
            FROM unnest($1::bigint[], $2::text[]) AS k (of_account, of_service)
           CROSS JOIN LATERAL (
                 SELECT * FROM wallets WHERE account_id = k.of_account AND service = k.of_service OFFSET 0) w",
         rows::WALLET_COLUMNS
-    );
-    let sql = client.prepare_cached(&sql).await?;
-    client
-        .query(&sql, &[&accounts, &services])
-        .await?
-        .iter()
-        .map(|row| rows::wallet(row).map(|wallet| (wallet.key, wallet)))
-        .collect()
+    )
+});
+
+/// What [`WALLETS`] is given: each once.
+struct Keys(Vec<i64>, Vec<&'static str>);
+
+impl Keys {
+    fn of(wanted: &[HoldWanted]) -> Self {
+        let keys: BTreeSet<WalletKey> = wanted.iter().map(|w| w.wallet).collect();
+        let (accounts, services) = columns(keys.iter());
+        Self(accounts, services)
+    }
+
+    fn params(&self) -> [&(dyn ToSql + Sync); 2] {
+        [&self.0, &self.1]
+    }
 }
 
-/// The database's clock, and the holds that these batches have.
-async fn before(client: &Client, wanted: &[HoldWanted]) -> Result<(Timestamp, Holds), StoreError> {
-    let names: BTreeSet<(i64, Uuid)> = wanted
-        .iter()
-        .map(|w| (w.wallet.account.get(), w.batch_id))
-        .collect();
-    let (accounts, batches): (Vec<i64>, Vec<Uuid>) = names.into_iter().unzip();
-    // LATERAL and OFFSET 0: one after the other, each by its key.
-    let sql = client
-        .prepare_cached(
-            "SELECT c.now, h.account_id, h.batch_id, h.service, h.credits_milli, h.used_milli, h.open, h.expires_at
-               FROM (SELECT clock_timestamp() AS now) c
-               LEFT JOIN (unnest($1::bigint[], $2::uuid[]) AS k (of_account, of_batch)
-                    CROSS JOIN LATERAL (
-                        SELECT account_id, batch_id, service, credits_milli, used_milli, state = 'open' AS open, expires_at
-                          FROM holds
-                         WHERE account_id = k.of_account AND batch_id = k.of_batch
-                        OFFSET 0) h) ON true",
-        )
-        .await?;
-    let found = client.query(&sql, &[&accounts, &batches]).await?;
+/// The database's clock, and the holds that these batches have. LATERAL and OFFSET 0: one after the other, each by its key.
+const BEFORE: &str = "
+SELECT c.now, h.account_id, h.batch_id, h.service, h.credits_milli, h.used_milli, h.open, h.expires_at
+  FROM (SELECT clock_timestamp() AS now) c
+  LEFT JOIN (unnest($1::bigint[], $2::uuid[]) AS k (of_account, of_batch)
+       CROSS JOIN LATERAL (
+           SELECT account_id, batch_id, service, credits_milli, used_milli, state = 'open' AS open, expires_at
+             FROM holds
+            WHERE account_id = k.of_account AND batch_id = k.of_batch
+           OFFSET 0) h) ON true";
+
+/// What [`BEFORE`] is given: each once.
+struct Names(Vec<i64>, Vec<Uuid>);
+
+impl Names {
+    fn of(wanted: &[HoldWanted]) -> Self {
+        let names: BTreeSet<(i64, Uuid)> = wanted
+            .iter()
+            .map(|w| (w.wallet.account.get(), w.batch_id))
+            .collect();
+        let (accounts, batches) = names.into_iter().unzip();
+        Self(accounts, batches)
+    }
+
+    fn params(&self) -> [&(dyn ToSql + Sync); 2] {
+        [&self.0, &self.1]
+    }
+}
+
+fn read_before(found: &[Row]) -> Result<(Timestamp, Holds), StoreError> {
     let mut holds = Holds::new();
     let mut now = None;
-    for row in &found {
+    for row in found {
         now = Some(row.try_get("now")?);
         let Some(batch_id) = row.try_get::<_, Option<Uuid>>("batch_id")? else {
             continue;
