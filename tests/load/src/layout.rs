@@ -229,6 +229,12 @@ pub(crate) const SECTIONS: [Section; 11] = [
             per_s("debits_beside_no_holds_per_s", "debited, nobody asks"),
             per_s("holds_beside_debits_per_s", "answered meanwhile"),
             ratio(
+                "debits_beside_stranger_ratio",
+                "beside a program as nice as the edge, on every processor ÷ nobody asks",
+                "debits_beside_stranger_per_s",
+                "debits_beside_no_holds_per_s",
+            ),
+            ratio(
                 "debits_beside_holds_ratio",
                 "beside it ÷ nobody asks",
                 "debits_beside_holds_per_s",

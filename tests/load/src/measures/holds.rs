@@ -4,6 +4,7 @@
 //! Senders, edge and database share this machine. Where a rate is kept, who can't send in time is late by that much, and
 //! the wait counts: nothing is left out because something before it was slow.
 
+use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
@@ -29,6 +30,8 @@ use crate::samples::Samples;
 const CONNECTIONS: usize = 64;
 /// Behind everybody else for the processors.
 const NICE_MAX: i32 = 19;
+/// As the edge is by its settings.
+const EDGE_NICE: i32 = 10;
 /// A second, while nothing else happens.
 const IDLE_PER_S: u32 = 100;
 /// Longest wait for an answer.
@@ -60,13 +63,20 @@ pub(crate) async fn measure(bench: &mut Bench, sizes: &Sizes, samples: &mut Samp
     Ok(())
 }
 
-/// `debits_beside_no_holds_per_s`, `debits_beside_holds_per_s`, `holds_beside_debits_per_s`.
+/// `debits_beside_no_holds_per_s`, `debits_beside_stranger_per_s`, `debits_beside_holds_per_s`,
+/// `holds_beside_debits_per_s`.
 pub(crate) async fn round(bench: &mut Bench, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
     let senders = Senders::of(&mut bench.few).await?;
     senders.keep(sizes.holds_per_s, sizes.holds_per_s).await?;
     let account = bench.few.spending();
     let quiet = debits::measure(&mut bench.few, &bench.watch, 1, sizes.events, &account).await?;
     samples.add("debits_beside_no_holds_per_s", quiet.per_s);
+
+    bench.few.fill_queue(sizes.events, &account).await?;
+    let stranger = Stranger::start()?;
+    let debited = debits::drain(&mut bench.few, &bench.watch, 1, sizes.events).await?;
+    stranger.stop()?;
+    samples.add("debits_beside_stranger_per_s", debited.per_s);
 
     bench.few.fill_queue(sizes.events, &account).await?;
     let fire = senders.fire()?;
@@ -235,6 +245,47 @@ impl Fire {
             per_s: f64::from(count) / spent.as_secs_f64(),
             took: Vec::new(),
         })
+    }
+}
+
+/// A program with no part in the fleet, which computes without end on each processor, as nice as the edge: what it costs
+/// the debits is the processors' price, and what leave to send costs beyond that would be the edge's way of asking.
+#[derive(Debug)]
+struct Stranger {
+    threads: Vec<thread::JoinHandle<Result<()>>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Stranger {
+    fn start() -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let compute = |told: Arc<AtomicBool>| {
+            setpriority_process(None, EDGE_NICE).context("standing back")?;
+            while !told.load(Ordering::Relaxed) {
+                spin_loop();
+            }
+            Ok(())
+        };
+        let threads = (0..thread::available_parallelism()?.get())
+            .map(|_| {
+                let told = Arc::clone(&stop);
+                thread::Builder::new()
+                    .name("stranger".to_owned())
+                    .spawn(move || compute(told))
+                    .context("starting a stranger")
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { threads, stop })
+    }
+
+    fn stop(self) -> Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            thread
+                .join()
+                .map_err(|_panic| anyhow!("the stranger broke down"))??;
+        }
+        Ok(())
     }
 }
 
