@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use topup_rules::credits::Credits;
 use topup_rules::ids::Service;
 use topup_rules::message::{PaymentMode, PaymentResult, PaymentStatus, ResultSource};
@@ -19,6 +20,8 @@ const SEEDS: [u64; 4] = [1, 20_261_122, 0xC0FF_EE00, 0xDEAD_BEEF];
 /// One account that is topped up, and as many purchases by it.
 const PURCHASES: usize = 5;
 const ACCOUNT: i64 = 1001;
+/// Settled at once: more than there are connections, and not so many that the last waits for one in vain.
+const AT_ONCE: usize = 24;
 /// How often each result is told.
 const REPEATS: usize = 3;
 
@@ -139,12 +142,12 @@ async fn run(seed: u64) -> Result<()> {
     // What comes too early comes again, as the queue would bring it.
     for _ in 0..10 {
         draw.shuffle(&mut waiting);
-        let settled = try_join_all(
-            waiting
-                .iter()
-                .map(|result| library.store.settle_payment(result, &policy)),
-        )
-        .await?;
+        let settle = |result| library.store.settle_payment(result, &policy);
+        let settled: Vec<_> = stream::iter(&waiting)
+            .map(settle)
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
         let mut later = Vec::new();
         for (result, settled) in waiting.into_iter().zip(settled) {
             match settled {
