@@ -114,7 +114,11 @@ async fn the_same_in_afrikaans(visit: &Visit<'_>) -> Result<()> {
     let too_few = "Die hoeveelheid moet minstens so groot soos die drempel wees (E4).";
     site.says("#quantity-wrong", too_few).await?;
     visit.see("auto-topup-card-refused-af").await?;
-    fill(visit, "1234,5", "2000", false).await?;
+    // A thousand, or one with three decimals? Whoever means one of them is asked.
+    fill(visit, "1.000", "2000", false).await?;
+    site.click("#register").await?;
+    site.says("#threshold-wrong", "soos 500 of 1 250,5").await?;
+    fill(visit, "1 234,5", "2000", false).await?;
     site.click("#register").await?;
     site.says(
         "#threshold-wrong",
@@ -140,7 +144,7 @@ async fn other_figures(visit: &Visit<'_>, app: &App) -> Result<()> {
     site.click("a[href='/auto-topup/sms']").await?;
     site.says("h1", "Change auto top-up for SMS").await?;
     visit.see("auto-topup-change").await?;
-    fill(visit, "120,5", "1 000", false).await?;
+    fill(visit, "120,5", "1,000", false).await?;
     site.click("#change").await?;
     site.says("[role=status]", "Saved").await?;
     site.says(

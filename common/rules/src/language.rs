@@ -77,6 +77,49 @@ impl Language {
         written
     }
 
+    /// A decimal as people type it here, as plain as `12345.5`: with its groups or without, by a comma in English, by
+    /// spaces in any. `None`: it is no such decimal, or could mean two. The other languages' point is understood where it
+    /// can mean nothing else: `352,47` in English, and not `1,000`, which is a thousand; `352.47` in Afrikaans, and not
+    /// `1.000`, which is nobody knows what.
+    #[must_use]
+    pub fn plain(self, typed: &str) -> Option<String> {
+        let typed = typed.trim();
+        let (minus, digits) = match typed.strip_prefix(['-', '\u{2212}']) {
+            Some(digits) => ("-", digits),
+            None => ("", typed),
+        };
+        let (whole, part) = match digits.split_once(self.point()) {
+            Some((whole, part)) => (whole, Some(part)),
+            None => match digits.split_once(self.foreign_point()) {
+                Some((whole, part)) if is_part(part) && !is_group(whole, part) => (whole, Some(part)),
+                Some(_) | None => (digits, None),
+            },
+        };
+        let whole = self.without_groups(whole)?;
+        match part {
+            None => Some(format!("{minus}{whole}")),
+            Some(part) if is_part(part) => Some(format!("{minus}{whole}.{part}")),
+            Some(_) => None,
+        }
+    }
+
+    /// Whole digits alone; or in groups, all of them three digits but the first.
+    fn without_groups(self, whole: &str) -> Option<String> {
+        let spaced = whole.replace(['\u{a0}', '\u{202f}'], " ");
+        let between = match spaced.contains(' ') {
+            true => ' ',
+            false => self.between_groups(),
+        };
+        let mut groups = spaced.split(between);
+        let first = groups.next()?;
+        let rest: Vec<&str> = groups.collect();
+        let is_first = is_part(first) && (rest.is_empty() || first.len() <= GROUP_DIGITS);
+        let is_rest = rest
+            .iter()
+            .all(|group| is_part(group) && group.len() == GROUP_DIGITS);
+        (is_first && is_rest).then(|| format!("{first}{}", rest.concat()))
+    }
+
     const fn between_groups(self) -> char {
         match self {
             Self::English => ',',
@@ -92,12 +135,30 @@ impl Language {
         }
     }
 
+    /// What is the point elsewhere.
+    const fn foreign_point(self) -> char {
+        match self.point() {
+            ',' => '.',
+            _ => ',',
+        }
+    }
+
     fn push_part(self, written: &mut String, part: &str) {
         if !part.is_empty() {
             written.push(self.point());
             written.push_str(part);
         }
     }
+}
+
+/// Digits, and nothing else.
+fn is_part(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What stands behind a sign could be a group of digits as well as decimals.
+fn is_group(whole: &str, part: &str) -> bool {
+    part.len() == GROUP_DIGITS && whole != "0"
 }
 
 /// Whether it is below zero, its whole digits and those behind the point.
@@ -152,6 +213,65 @@ mod tests {
             assert_eq!(Afrikaans.decimal(plain), afrikaans);
             assert_eq!(English.short_decimal(plain), plain);
             assert_eq!(Afrikaans.short_decimal(plain), short);
+        }
+    }
+
+    #[test]
+    fn figures_are_read_as_they_are_typed_in_the_language_and_what_could_mean_two_is_none() {
+        for (typed, english, afrikaans) in [
+            ("500", Some("500"), Some("500")),
+            (" 500 ", Some("500"), Some("500")),
+            ("1,000", Some("1000"), Some("1.000")),
+            ("1.000", Some("1.000"), None),
+            ("12,345,678.5", Some("12345678.5"), None),
+            ("12 345 678,5", Some("12345678.5"), Some("12345678.5")),
+            ("1\u{a0}234,5", Some("1234.5"), Some("1234.5")),
+            ("1\u{202f}234.5", Some("1234.5"), Some("1234.5")),
+            ("352.47", Some("352.47"), Some("352.47")),
+            ("352,47", Some("352.47"), Some("352.47")),
+            ("0,125", Some("0.125"), Some("0.125")),
+            ("0.125", Some("0.125"), Some("0.125")),
+            ("1234,5", Some("1234.5"), Some("1234.5")),
+            ("1234,500", None, Some("1234.500")),
+            ("1,00,000", None, None),
+            ("1,0000", Some("1.0000"), Some("1.0000")),
+            ("1 00", None, None),
+            ("1 2 3", None, None),
+            ("1,000 000", None, None),
+            ("1.000.000", None, None),
+            ("-5", Some("-5"), Some("-5")),
+            ("\u{2212}5", Some("-5"), Some("-5")),
+            ("", None, None),
+            (".5", None, None),
+            ("5.", None, None),
+            ("1e3", None, None),
+            ("R 5", None, None),
+            ("five", None, None),
+            ("\u{661}", None, None),
+        ] {
+            assert_eq!(English.plain(typed).as_deref(), english, "{typed:?}");
+            assert_eq!(Afrikaans.plain(typed).as_deref(), afrikaans, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_in_every_language() {
+        for plain in [
+            "0",
+            "7",
+            "999",
+            "1000",
+            "-88.5",
+            "352.47",
+            "0.125",
+            "1234567.125",
+            "100.500",
+        ] {
+            for language in Language::ALL {
+                for written in [language.decimal(plain), language.short_decimal(plain)] {
+                    assert_eq!(language.plain(&written).as_deref(), Some(plain), "{written:?}");
+                }
+            }
         }
     }
 }

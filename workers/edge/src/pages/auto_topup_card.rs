@@ -69,11 +69,11 @@ impl Figures {
     /// As they were typed; what is none is told beside its field.
     pub(super) fn read(form: &mut Form, fields: &Fields, voice: &Voice) -> Option<Self> {
         let mut read = |name: &'static str| {
-            let read = fields.number(name).parse::<Credits>();
-            if read.is_err() {
+            let read = fields.credits(name, voice.language());
+            if read.is_none() {
                 form.wrong(name, voice.text(Key("figure-wrong")));
             }
-            read.ok()
+            read
         };
         let (threshold, quantity) = (read("threshold"), read("quantity"));
         Some(Self {

@@ -243,7 +243,7 @@ fn refused(who: &SignedIn, form: &mut Form, refusal: &PurchaseRefusal) -> Result
     Ok(())
 }
 
-/// The address of this page with a quantity filled in.
-pub(super) fn link(service: Service, credits: Credits) -> String {
-    format!("{HERE}?service={service}&credits={credits}")
+/// The address of this page with a quantity filled in, as it would be typed.
+pub(super) fn link(voice: &Voice, service: Service, credits: Credits) -> String {
+    format!("{HERE}?service={service}&credits={}", voice.field(credits))
 }

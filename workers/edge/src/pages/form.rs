@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 use std::collections::BTreeMap;
+use topup_rules::credits::Credits;
+use topup_rules::language::Language;
 
 /// Fields of one form, at most.
 const FIELDS_MAX: usize = 64;
@@ -30,11 +32,14 @@ impl Fields {
         self.raw(name).trim()
     }
 
-    /// A number as people type it: with a comma for the point, and spaces between thousands.
-    pub(crate) fn number(&self, name: &str) -> String {
-        self.get(name)
-            .replace(',', ".")
-            .replace([' ', '\u{a0}', '\u{202f}'], "")
+    /// A number as people type it in their language, plain; `None` where it is none, or could mean two.
+    pub(crate) fn number(&self, name: &str, language: Language) -> Option<String> {
+        language.plain(self.get(name))
+    }
+
+    /// The same, of credits.
+    pub(crate) fn credits(&self, name: &str, language: Language) -> Option<Credits> {
+        self.number(name, language)?.parse().ok()
     }
 }
 

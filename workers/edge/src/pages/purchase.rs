@@ -115,7 +115,7 @@ pub(super) fn page(voice: &Voice, purchase: &PurchaseView) -> PurchasePage {
         reference: purchase.reference.to_string(),
         when: voice.moment(purchase.created_at),
         checkout_url: purchase.checkout_url.clone(),
-        again: (!purchase.state.is_open()).then(|| buy::link(purchase.service, purchase.quantity)),
+        again: (!purchase.state.is_open()).then(|| buy::link(voice, purchase.service, purchase.quantity)),
         has_failed,
         receipt: purchase.state.was_captured().then(|| format!("{here}/receipt")),
         is_looking: purchase.state.is_open() && purchase.state != PaymentState::Parked,

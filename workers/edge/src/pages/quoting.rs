@@ -136,23 +136,26 @@ impl Asked {
 
 /// What was typed: a quantity or an amount. What is neither is told beside its field.
 pub(super) fn wanted(who: &SignedIn, fields: &Fields, form: &mut Form) -> Option<Wanted> {
-    let currency = who.account.currency;
-    let (credits, amount) = (fields.number("credits"), fields.number("amount"));
-    let wanted = match (credits.is_empty(), amount.is_empty()) {
-        (false, true) => credits.parse().map(Wanted::Credits).ok(),
-        (true, false) => {
-            let money = Money::of_text(&amount, currency);
-            money.map(|money| Wanted::Amount(money.amount_minor)).ok()
-        }
+    let (currency, language) = (who.account.currency, who.voice.language());
+    let is_credits = match (fields.get("credits").is_empty(), fields.get("amount").is_empty()) {
+        (false, true) => true,
+        (true, false) => false,
         (true, true) | (false, false) => {
             form.wrong("credits", who.voice.text(Key("buy-one-of-both")));
             return None;
         }
     };
+    let wanted = if is_credits {
+        fields.credits("credits", language).map(Wanted::Credits)
+    } else {
+        let amount = fields.number("amount", language);
+        let money = amount.and_then(|amount| Money::of_text(&amount, currency).ok());
+        money.map(|money| Wanted::Amount(money.amount_minor))
+    };
     if wanted.is_none() {
-        match credits.is_empty() {
-            true => form.wrong("amount", who.voice.text(Key("buy-amount-wrong"))),
-            false => form.wrong("credits", who.voice.text(Key("buy-credits-wrong"))),
+        match is_credits {
+            true => form.wrong("credits", who.voice.text(Key("buy-credits-wrong"))),
+            false => form.wrong("amount", who.voice.text(Key("buy-amount-wrong"))),
         }
     }
     wanted

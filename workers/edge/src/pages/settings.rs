@@ -20,7 +20,6 @@ use axum::routing::{get, post};
 use serde::Serialize;
 use std::sync::Arc;
 use topup_rules::access::Act;
-use topup_rules::credits::Credits;
 use topup_rules::ids::Service;
 use topup_store::{NewContact, SettingsChange};
 
@@ -205,9 +204,9 @@ async fn low_credit(
     who.may(Act::SetLowCredit)?;
     let wallet = who.wallet(&service)?;
     let mut form = Form::new(prefix(wallet.service)).typed(&fields, &["threshold"]);
-    match fields.number("threshold").parse::<Credits>() {
-        Err(_) => form.wrong("threshold", who.voice.text(Key("low-credit-wrong"))),
-        Ok(threshold) => match store.set_low_credit_threshold(wallet, threshold).await? {
+    match fields.credits("threshold", who.voice.language()) {
+        None => form.wrong("threshold", who.voice.text(Key("low-credit-wrong"))),
+        Some(threshold) => match store.set_low_credit_threshold(wallet, threshold).await? {
             SettingsChange::Done(_) => return Ok(on_to("/settings?done=low-credit")),
             SettingsChange::Refused(refusal) => {
                 form.wrong("threshold", words::refusal(&who.voice, &refusal));

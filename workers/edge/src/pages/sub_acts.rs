@@ -21,7 +21,6 @@ use axum::routing::{get, post};
 use std::sync::Arc;
 use topup_rules::access::Act;
 use topup_rules::account::Method;
-use topup_rules::credits::Credits;
 use topup_rules::ids::{Service, WalletKey};
 use topup_store::{AccountView, AdjustRefusal, ByHand, RequestBegun, SettingsChange};
 use uuid::Uuid;
@@ -147,9 +146,9 @@ async fn moved(
         _ => return Err(Trouble::Malformed),
     };
     let mut form = Form::new("move-").typed(&fields, &["credits", "direction"]);
-    match fields.number("credits").parse::<Credits>() {
-        Err(_) => form.wrong("credits", who.voice.text(Key("figure-wrong"))),
-        Ok(credits) => {
+    match fields.credits("credits", who.voice.language()) {
+        None => form.wrong("credits", who.voice.text(Key("figure-wrong"))),
+        Some(credits) => {
             let wanted = Move {
                 main: who.account.account_id,
                 sub: sub.account_id,
