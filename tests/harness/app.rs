@@ -6,7 +6,7 @@ use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
@@ -164,15 +164,21 @@ impl App {
     pub async fn see_again(&mut self) -> Result<()> {
         let space = self.space().clone();
         let nodes: Vec<String> = space.amqp_node_urls();
-        self.broker = eventually("a connection to the broker", async || {
+        let mut why = None;
+        let broker = eventually("a connection to the broker", async || {
             for url in &nodes {
-                if let Ok(Ok(broker)) = timeout(CONNECT_TIMEOUT, Broker::connect(url)).await {
-                    return Ok(Some(broker));
+                match timeout(CONNECT_TIMEOUT, Broker::connect(url)).await {
+                    Ok(Ok(broker)) => return Ok(Some(broker)),
+                    Ok(Err(error)) => why = Some(format!("{error:#}")),
+                    Err(_elapsed) => why = Some(format!("no answer in {} s", CONNECT_TIMEOUT.as_secs())),
                 }
             }
             Ok(None)
-        })
-        .await?;
+        });
+        self.broker = match broker.await {
+            Ok(broker) => broker,
+            Err(error) => bail!("{error}; at last: {}", why.unwrap_or_default()),
+        };
         self.rows = eventually("a connection to the database", async || {
             let connecting = timeout(CONNECT_TIMEOUT, Rows::connect(space.database_url())).await;
             Ok(connecting.ok().and_then(Result::ok))
