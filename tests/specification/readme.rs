@@ -10,7 +10,7 @@ use serde_json::Value;
 use topup_rules::message::{self, Message, Notification, PaymentResult, SmsSent, TopupRequested};
 use topup_runtime::Settings;
 use topup_stack::workspace;
-use topup_tests::{App, AppOptions, Reply, main_account, run};
+use topup_tests::{App, AppOptions, Reply, main_account, run, sub_account};
 
 /// The pages.
 const PAGES: [&str; 2] = ["README.md", "infra/README.md"];
@@ -281,6 +281,82 @@ async fn the_requests_of_the_pages_are_answered_as_they_say() -> Result<()> {
             }
         }
         ensure!(seen == answer, "{line}: {seen}");
+    }
+    app.finish().await
+}
+
+/// Who may call what each page shows, as the page says.
+const CALLERS: [(&str, &[&str]); 2] = [
+    ("README.md", &["--platform", "--scope", "send"]),
+    (
+        "infra/README.md",
+        &["--account", "1001", "--scope", "read,transfer"],
+    ),
+];
+
+/// Where the pages believe the edge to be.
+const EXAMPLE_EDGE: &str = "https://credits.example.com/v1";
+
+/// The commands of a page's blocks that begin so, each as the shell splits it.
+fn commands(text: &str, command: &str) -> Result<Vec<Vec<String>>> {
+    fenced(text, "sh")
+        .iter()
+        .flat_map(|block| {
+            block
+                .replace("\\\n", " ")
+                .lines()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .filter(|line| line.split_whitespace().next() == Some(command))
+        .map(|line| shlex::split(&line).with_context(|| format!("quotes of {line}")))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_commands_by_curl_are_answered_for_those_whom_the_pages_name() -> Result<()> {
+    let mut app = App::start(AppOptions::only(&["edge"])).await?;
+    app.import(&[
+        main_account(1001).credits(1_000),
+        sub_account(2001, 1001).credits(0),
+    ])
+    .await?;
+    for (name, arguments) in CALLERS {
+        let text = page(name)?;
+        let made_by = format!("fleetctl token create {}", arguments.join(" "));
+        ensure!(text.contains(&made_by), "{name} does not say {made_by}");
+        let caller = app.caller(arguments).await?;
+        let stranger = app.caller(&["--account", "2001", "--scope", "settings"]).await?;
+        let commands = commands(&text, "curl")?;
+        ensure!(!commands.is_empty(), "{name} has no command by curl");
+        for words in commands {
+            for (interface, is_good) in [(&stranger, false), (&caller, true)] {
+                let mut words = words.iter().skip(1);
+                let (mut path, mut headers, mut body) = (None, Vec::new(), None);
+                while let Some(word) = words.next() {
+                    match word.as_str() {
+                        "-H" => headers.push(words.next().context("a header")?),
+                        "-d" => body = words.next(),
+                        url => path = Some(url.strip_prefix(EXAMPLE_EDGE).context("another address")?),
+                    }
+                }
+                let method = if body.is_some() { Method::POST } else { Method::GET };
+                let mut request = interface.request(method, path.context("an address")?);
+                for header in headers {
+                    let (field, value) = header.split_once(": ").context("a header")?;
+                    match field {
+                        "Authorization" => ensure!(value == "Bearer $TOKEN", "{header}"),
+                        _ => request = request.header(field, value),
+                    }
+                }
+                if let Some(body) = body {
+                    request = request.body(body.clone());
+                }
+                let reply = Reply::to(request).await?;
+                let is_done = (200..300).contains(&reply.status);
+                ensure!(is_done == is_good, "{words:?}: {} {}", reply.status, reply.text);
+            }
+        }
     }
     app.finish().await
 }
