@@ -2,10 +2,12 @@
 //! or signed in to another account. Nothing of the page is told before, and signing in leads to it.
 
 use anyhow::{Result, bail, ensure};
+use topup_pictures::Browser;
 use topup_tests::{App, AppOptions, main_account};
 use uuid::Uuid;
 
 use crate::pages_rights::Holder;
+use crate::visit::{CARD_OK, EMAIL, PASSWORD, Visit, mailed_link};
 
 const ACCOUNT: i64 = 1001;
 const STRANGER: i64 = 1009;
@@ -95,5 +97,57 @@ async fn nobody_and_no_other_account_is_told_of_a_purchase_or_a_registration_but
             ensure!(page.contains("it belongs to another account"), "{page}");
         }
     }
+    app.finish().await
+}
+
+#[tokio::test]
+async fn who_comes_back_from_paying_signed_out_learns_that_it_goes_on_and_signs_in_to_what_became_of_it()
+-> Result<()> {
+    let mut app = App::start(AppOptions::only(&[
+        "edge",
+        "payment-results",
+        "notifications",
+        "sweeper",
+    ]))
+    .await?;
+    app.import(&[main_account(ACCOUNT).credits(150)]).await?;
+    let link = mailed_link(&mut app, ACCOUNT).await?;
+    let browser = Browser::open().await?;
+    let visit = Visit::begin(&browser, &mut app).await?;
+    let site = &visit.site;
+    site.open(&link).await?;
+    site.fill("#password", PASSWORD).await?;
+    site.fill("#again", PASSWORD).await?;
+    site.click("main form button").await?;
+    visit.sign_in(PASSWORD).await?;
+    site.says("h1", "Your credits").await?;
+    site.open("/buy?service=sms&credits=500").await?;
+    // Another language asks for the same page.
+    site.click("footer a[lang=af]").await?;
+    site.says("#summary", "500 SMS-krediete").await?;
+    site.click("footer a[lang=en]").await?;
+    site.click("#pay-card").await?;
+    site.comes_to("/pay/").await?;
+    // The session ends while its holder looks for the card.
+    app.rows.client().execute("DELETE FROM sessions", &[]).await?;
+    visit.pays_with(CARD_OK).await?;
+    site.comes_to("/sign-in?next=/purchases/").await?;
+    site.says("main .note", "You are not signed in").await?;
+    site.click("footer a[lang=af]").await?;
+    site.says("main .note", "Jy is nie aangeteken nie").await?;
+    site.click("footer a[lang=en]").await?;
+    visit.see("sign-in-from-paying").await?;
+    site.fill("#email", EMAIL).await?;
+    site.fill("#password", PASSWORD).await?;
+    site.click("main form button").await?;
+    site.says("[role=status] #outcome", "Paid").await?;
+    let path = site.path().await?;
+    ensure!(path.starts_with("/purchases/"), "{path}");
+    app.balance_becomes(ACCOUNT, "sms", "650").await?;
+    ensure!(
+        app.outside.captures(1).await?.len() == 1,
+        "it was taken more than once"
+    );
+    browser.close().await?;
     app.finish().await
 }
