@@ -228,9 +228,13 @@ pub(crate) const SECTIONS: [Section; 11] = [
         rows: &[
             per_s("debits_beside_no_holds_per_s", "debited, nobody asks"),
             per_s("holds_beside_debits_per_s", "answered meanwhile"),
+            per_s(
+                "debits_beside_stranger_per_s",
+                "debited, a program as nice as the edge on every processor",
+            ),
             ratio(
                 "debits_beside_stranger_ratio",
-                "beside a program as nice as the edge, on every processor ÷ nobody asks",
+                "beside that program ÷ nobody asks",
                 "debits_beside_stranger_per_s",
                 "debits_beside_no_holds_per_s",
             ),
