@@ -158,7 +158,7 @@ fn is_part(text: &str) -> bool {
 
 /// What stands behind a sign could be a group of digits as well as decimals.
 fn is_group(whole: &str, part: &str) -> bool {
-    part.len() == GROUP_DIGITS && whole != "0"
+    part.len() == GROUP_DIGITS && whole.bytes().any(|byte| byte != b'0')
 }
 
 /// Whether it is below zero, its whole digits and those behind the point.
@@ -231,6 +231,7 @@ mod tests {
             ("352,47", Some("352.47"), Some("352.47")),
             ("0,125", Some("0.125"), Some("0.125")),
             ("0.125", Some("0.125"), Some("0.125")),
+            ("00,125", Some("00.125"), Some("00.125")),
             ("1234,5", Some("1234.5"), Some("1234.5")),
             ("1234,500", None, Some("1234.500")),
             ("1,00,000", None, None),
