@@ -21,8 +21,9 @@ use uuid::Uuid;
 
 /// The wallets are taken one after the other, in the order of the arrays that name them, which is the lock order.
 const BEGIN: &str = "BEGIN; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
-/// The same, with plans that are kept. They are made once a connection, and with nothing but keys allowed they would be the
-/// same for any tables; making them anew would take longer than they do.
+/// The same, with plans that are kept, for [`WALLETS`] and [`BEFORE`]: each can be followed in one way alone, by the key of
+/// each that is named, whatever the tables are. They are made once a connection; making them anew would take longer than
+/// they do. An UPDATE's target may be what the others are looked up for: its plan is made for its tables as they are.
 const BEGIN_PLANNED: &str = "BEGIN; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan";
 
 impl Store {
@@ -74,7 +75,7 @@ impl Store {
         }
         let writes = Writes::of(&asked.granted);
         let write = [(WRITE, &writes.params()[..])];
-        let [stand] = transact_at_once(&client, BEGIN_PLANNED, write).await?;
+        let [stand] = transact_at_once(&client, BEGIN, write).await?;
         let stand: BTreeSet<WalletKey> = stand
             .iter()
             .map(|row| rows::wallet_key(row, "wallets"))
