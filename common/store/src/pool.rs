@@ -4,7 +4,7 @@ use crate::StoreError;
 use crate::client::Client;
 use crate::listing::WALKS_AT_ONCE;
 use crate::outbox::OutboxMessage;
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime};
 use jiff::{SignedDuration, Timestamp};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -157,6 +157,8 @@ impl Store {
         let pool = Pool::builder(manager)
             .max_size(options.connections_max)
             .recycle_timeout(Some(RECYCLE_TIMEOUT))
+            // The connection that was used last is the one whose server process has everything at hand still.
+            .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .post_create(Hook::async_fn(move |client, _| {
                 let session = session.clone();
