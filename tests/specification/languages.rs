@@ -83,6 +83,8 @@ async fn accounts_are_told_in_their_own_languages_by_sms_and_by_mail_and_in_engl
         failed,
         &[
             "Nie gehef nie: ZAR 352,47 vir 500 krediete",
+            // What the bank said, which is written down in English.
+            "Rede: die bank het die kaart geweier",
             "Wat om nou te doen:",
         ],
     )?;

@@ -7,6 +7,7 @@
 //! | [`sms`] | carries text messages | [`sms::SmsProvider`] |
 //! | [`mail`] | carries e-mail | [`mail::MailRelay`] |
 //! | [`texts`] | nobody: templates in here | one per notice and language |
+//! | [`reasons`] | nobody: texts in here | one per reason and language |
 //!
 //! Each party is an enum of the implementations there are, matched without a wildcard: a second payment
 //! gateway is one new file beside [`paystack`] and one arm in each method of the enum, and the compiler lists
@@ -24,6 +25,7 @@
 //! TLS is rustls with the ring provider, which the process installs once before it builds a client:
 //! `rustls::crypto::ring::default_provider().install_default()`.
 
+pub mod catalogue;
 mod gsm;
 mod http;
 mod trace;
@@ -34,6 +36,7 @@ pub mod fuzzing;
 pub mod mail;
 pub mod payment;
 pub mod paystack;
+pub mod reasons;
 pub mod sent;
 pub mod sms;
 pub mod texts;

@@ -9,32 +9,40 @@
 //! get is an error, not a gap in a sentence: a notice with a hole in it is parked for a person instead of sent.
 //!
 //! What a template may use: the notice's own parameters (`service` by its name as people write it, figures as the
-//! language writes them), `platform`
-//! and `account_url` where they are set, `link` (the account page, in an SMS that has room for it). `own_url` is where the
+//! language writes them, `reason` in the language's words), `platform` and `account_url` where they are set, `link` (the account page, in an SMS that has room for it). `own_url` is where the
 //! mail's button leads, where that is not the account page.
 //!
 //! Not in here: whom to tell and when (the rules), and anything that must be computed. Numbers come as text.
 
 use crate::gsm::{fits_one_sms, to_gsm};
+use crate::reasons::{Figures, Reasons};
 use crate::words;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
+use topup_rules::credits::Credits;
 use topup_rules::language::Language;
 use topup_rules::message::{Channel, Template};
+use topup_rules::money::Money;
 use topup_rules::notices;
 
 /// Longest value that is put into a text, in characters.
 const VALUE_MAX_CHARS: usize = 1_000;
 
 /// What a reason is cut to in an SMS that would not fit otherwise, in characters.
-const SHORT_REASON_CHARS: usize = 22;
+pub(crate) const SHORT_REASON_CHARS: usize = 22;
 
 /// What the platform's name is cut to in an SMS that would not fit otherwise, in characters.
 const SHORT_PLATFORM_CHARS: usize = 16;
 
 /// The value that a mail's button leads to, where that is not the account page.
 pub const OWN_URL: &str = "own_url";
+
+/// Why something was not done: a parameter, in English as it was written down.
+const REASON: &str = "reason";
+
+/// The same in few words, for an SMS that has no room for more.
+const SHORT_REASON: &str = "short_reason";
 
 /// The parameters that are figures: credits, money, counts.
 const FIGURES: [&str; 8] = [
@@ -137,6 +145,7 @@ pub enum Rendered {
 #[derive(Debug)]
 pub struct Texts {
     templates: Environment<'static>,
+    reasons: Reasons,
     platform: Option<String>,
     account_url: Option<String>,
 }
@@ -175,6 +184,7 @@ impl Texts {
         };
         Ok(Self {
             templates,
+            reasons: Reasons::new()?,
             platform: given(platform_name),
             account_url: given(account_url),
         })
@@ -239,6 +249,16 @@ impl Notice<'_> {
             };
             values.insert(key.clone(), value);
         }
+        if let Some(words) = values.get(REASON).map(Value::to_string) {
+            let (reasons, language) = (&self.texts.reasons, self.language);
+            let told = reasons.reason(language, &words, self);
+            let short = reasons.short(language, &words, self);
+            values.insert(
+                SHORT_REASON.to_owned(),
+                Value::from(short.unwrap_or_else(|| words.clone())),
+            );
+            values.insert(REASON.to_owned(), Value::from(told.unwrap_or(words)));
+        }
         for (key, ours) in [
             ("platform", &self.texts.platform),
             ("account_url", &self.texts.account_url),
@@ -260,13 +280,17 @@ impl Notice<'_> {
         if number.is_empty() || number.chars().any(|c| !matches!(c, '0'..='9' | '.' | '-')) {
             return line;
         }
-        let written = match self.channel {
-            Channel::Sms => self.language.short_decimal(number),
-            Channel::Email => self.language.decimal(number),
-        };
+        let written = self.decimal(number);
         match code {
             "" => written,
             code => format!("{code} {written}"),
+        }
+    }
+
+    fn decimal(&self, plain: &str) -> String {
+        match self.channel {
+            Channel::Sms => self.language.short_decimal(plain),
+            Channel::Email => self.language.decimal(plain),
         }
     }
 
@@ -279,7 +303,10 @@ impl Notice<'_> {
             text = to_gsm(&self.line("sms", &values)?);
         }
         if !fits_one_sms(&text) {
-            for (key, max_chars) in [("reason", SHORT_REASON_CHARS), ("platform", SHORT_PLATFORM_CHARS)] {
+            if let Some(short) = values.remove(SHORT_REASON) {
+                values.insert(REASON.to_owned(), short);
+            }
+            for (key, max_chars) in [(REASON, SHORT_REASON_CHARS), ("platform", SHORT_PLATFORM_CHARS)] {
                 if let Some(value) = values.get_mut(key) {
                     let long = value.to_string();
                     // What stands in parentheses behind the plain words goes first.
@@ -375,8 +402,19 @@ impl Notice<'_> {
     }
 }
 
+/// As in the notice's other figures.
+impl Figures for Notice<'_> {
+    fn credits(&self, credits: Credits) -> String {
+        self.decimal(&credits.to_string())
+    }
+
+    fn money(&self, money: Money) -> String {
+        self.figure(&money.to_string())
+    }
+}
+
 /// A service as people write it; the same in every language.
-fn service_name(service: &str) -> String {
+pub(crate) fn service_name(service: &str) -> String {
     match service {
         "sms" => "SMS".to_owned(),
         "whatsapp" => "WhatsApp".to_owned(),

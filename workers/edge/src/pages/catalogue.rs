@@ -1,26 +1,24 @@
-//! What the pages say, by key and language: `messages/*.ftl`, in Fluent's notation.
+//! What the pages say, by key and language: `messages/*.ftl`, in Fluent's notation; and why something was not done, in the
+//! words that notices have for it, too.
 //!
 //! Every language has every key, and every key that code or a template asks for is there; tests hold both. A language
-//! more is a file more and a line in [`Language`].
+//! more is a file more and a line in [`source`].
 
 use super::language::Language;
-use fluent_bundle::concurrent::FluentBundle;
-use fluent_bundle::{FluentArgs, FluentResource};
-use unic_langid::LanguageIdentifier;
+use fluent_bundle::FluentArgs;
+use topup_gateways::catalogue;
+use topup_gateways::reasons::Reasons;
+use topup_gateways::texts::TextError;
 
 /// The name of a text. Keys that code asks for are written `Key("…")`, templates write `t("…")`: tests look for both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key(pub(crate) &'static str);
 
 /// All texts, ready to be filled in.
+#[derive(Debug)]
 pub(crate) struct Catalogue {
-    bundles: Vec<(Language, FluentBundle<FluentResource>)>,
-}
-
-impl std::fmt::Debug for Catalogue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Catalogue").finish_non_exhaustive()
-    }
+    texts: catalogue::Catalogue,
+    pub(super) reasons: Reasons,
 }
 
 /// The source of a language's texts.
@@ -36,21 +34,10 @@ impl Catalogue {
     ///
     /// # Errors
     /// What in which language can't be read.
-    pub(crate) fn new() -> Result<Self, String> {
-        let bundles = Language::ALL.into_iter().map(|language| {
-            let tag: LanguageIdentifier = language.tag().parse().map_err(|e| format!("{e}"))?;
-            let resource = FluentResource::try_new(source(language).to_owned())
-                .map_err(|(_, errors)| format!("{}: {errors:?}", language.tag()))?;
-            let mut bundle = FluentBundle::new_concurrent(vec![tag]);
-            // Marks of direction around values are for languages that mix directions; none of these does.
-            bundle.set_use_isolating(false);
-            bundle
-                .add_resource(resource)
-                .map_err(|errors| format!("{}: {errors:?}", language.tag()))?;
-            Ok::<_, String>((language, bundle))
-        });
+    pub(crate) fn new() -> Result<Self, TextError> {
         Ok(Self {
-            bundles: bundles.collect::<Result<_, _>>()?,
+            texts: catalogue::Catalogue::new("pages", source)?,
+            reasons: Reasons::new()?,
         })
     }
 
@@ -75,20 +62,12 @@ impl Catalogue {
             .unwrap_or_else(|| key.to_owned())
     }
 
-    /// A text, if the language has it.
-    pub(crate) fn found(
-        &self,
-        language: Language,
-        key: &str,
-        values: Option<&FluentArgs<'_>>,
-    ) -> Option<String> {
-        let (_, bundle) = self.bundles.iter().find(|(it, _)| *it == language)?;
-        let pattern = bundle.get_message(key)?.value()?;
-        let mut errors = Vec::new();
-        let text = bundle.format_pattern(pattern, values, &mut errors).into_owned();
-        if !errors.is_empty() {
-            tracing::error!(key, ?errors, "a text of the pages lacks a value");
-        }
-        Some(text)
+    /// A text, if the language has it whole.
+    fn found(&self, language: Language, key: &str, values: Option<&FluentArgs<'_>>) -> Option<String> {
+        let found = self.texts.found(language, key, None, values);
+        found.unwrap_or_else(|error| {
+            tracing::error!(%error, "a text of the pages lacks a value");
+            None
+        })
     }
 }

@@ -6,20 +6,15 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
+use topup_gateways::reasons::Figures;
 use topup_rules::credits::Credits;
 use topup_rules::ids::Service;
 use topup_rules::money::{Currency, Money};
-use topup_rules::phrases::{Figure, Phrase};
+use topup_rules::phrases::Phrase;
 use topup_rules::prices::UnitPrice;
 
 /// A unit price's own units in a whole one of its currency: millionths of hundredths.
 const PER_MAJOR: i64 = 100_000_000;
-/// How the keys begin of what the rules say.
-pub(super) const PHRASE: &str = "reason-";
-/// How the keys begin of what banks say.
-pub(super) const BANK: &str = "bank-";
-/// What somebody says in English.
-pub(super) const QUOTED: &str = "quoted";
 /// Decimals that money always has.
 const MINOR_DIGITS: usize = 2;
 
@@ -65,45 +60,15 @@ impl Voice {
         self.catalogue.filled(self.language, key.0, Some(&values))
     }
 
-    /// What the rules say, without their number, if it is in this language's catalogue. English has no other words for
-    /// it than the rules' own.
+    /// What the rules say, without their number, in this language's words. English has no other words for it than the
+    /// rules' own.
     pub(crate) fn phrase(&self, phrase: &Phrase) -> Option<String> {
-        let mut values = fluent_bundle::FluentArgs::new();
-        for (name, figure) in &phrase.figures {
-            values.set(*name, self.figure(figure));
-        }
-        let key = format!("{PHRASE}{}", phrase.key);
-        self.catalogue.found(self.language, &key, Some(&values))
+        self.catalogue.reasons.phrase(self.language, phrase, self)
     }
 
-    /// What a bank says, if the catalogue has it: banks say the same in the same words.
-    pub(crate) fn bank(&self, words: &str) -> Option<String> {
-        let lower = words.to_lowercase();
-        let parts = lower.split(|it: char| !it.is_ascii_alphanumeric());
-        let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
-        self.catalogue
-            .found(self.language, &format!("{BANK}{}", parts.join("-")), None)
-    }
-
-    /// Somebody else's words, as they are. `None` where they are in the reader's language.
-    pub(crate) fn quoted(&self, words: &str) -> Option<String> {
-        let mut values = fluent_bundle::FluentArgs::new();
-        values.set("words", words);
-        self.catalogue.found(self.language, QUOTED, Some(&values))
-    }
-
-    fn figure(&self, figure: &Figure) -> String {
-        match figure {
-            Figure::Credits(credits) => self.credits(*credits),
-            Figure::Money(money) => self.money(*money),
-            Figure::Service(service) => Self::service(*service).to_owned(),
-            Figure::Wallet(wallet) => format!("{} ({})", wallet.account, Self::service(wallet.service)),
-            // Catalogues choose their words by it.
-            Figure::Method(method) => method.as_str().to_owned(),
-            Figure::Count(_) | Figure::Currency(_) | Figure::Account(_) | Figure::Name(_) => {
-                figure.to_string()
-            }
-        }
+    /// What was written down in English: the rules' words or a bank's, in this language's, or quoted. `None` in English.
+    pub(crate) fn reason(&self, words: &str) -> Option<String> {
+        self.catalogue.reasons.reason(self.language, words, self)
     }
 
     /// `12,345.5`; in Afrikaans `12 345,5`.
@@ -196,6 +161,17 @@ impl Voice {
             Service::Sms => "SMS",
             Service::Whatsapp => "WhatsApp",
         }
+    }
+}
+
+/// As everywhere on a page.
+impl Figures for Voice {
+    fn credits(&self, credits: Credits) -> String {
+        self.credits(credits)
+    }
+
+    fn money(&self, money: Money) -> String {
+        self.money(money)
     }
 }
 

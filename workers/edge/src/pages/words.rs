@@ -10,7 +10,7 @@ use topup_rules::credits::Credits;
 use topup_rules::ids::TopupId;
 use topup_rules::message::DeclineClass;
 use topup_rules::money::{Currency, Money};
-use topup_rules::phrases::{Phrased, understood};
+use topup_rules::phrases::Phrased;
 use topup_rules::topup::TopupState;
 use topup_store::{AutoTopupView, OpenTopupView, SavedCard, TopupView};
 
@@ -342,30 +342,13 @@ pub(crate) fn refusal(voice: &Voice, refusal: &impl Phrased) -> String {
 
 /// The same of one that was written down.
 pub(crate) fn told(voice: &Voice, words: &str) -> String {
-    sentence(words, translated(voice, words))
+    sentence(words, voice.reason(words))
 }
 
 /// The rules' reason, or a bank's, as a part of a sentence.
 fn reason(voice: &Voice, words: &str) -> String {
     let words = words.trim().trim_end_matches('.');
-    translated(voice, words).unwrap_or_else(|| words.to_owned())
-}
-
-/// What was written down in English, in the reader's language: the rules' words, a bank's that are well known, both
-/// (`The payment was not completed (Declined)`), or as a quotation. `None` in English.
-fn translated(voice: &Voice, words: &str) -> Option<String> {
-    let words = words.trim();
-    let known = |words: &str| understood(words).and_then(|phrase| voice.phrase(&phrase));
-    let bank = |words: &str| voice.bank(words).or_else(|| voice.quoted(words));
-    if words.is_empty() {
-        return None;
-    }
-    known(words)
-        .or_else(|| {
-            let (ours, theirs) = words.strip_suffix(')')?.split_once(" (")?;
-            Some(format!("{} ({})", known(ours)?, bank(theirs)?))
-        })
-        .or_else(|| bank(words))
+    voice.reason(words).unwrap_or_else(|| words.to_owned())
 }
 
 fn sentence(words: &str, translated: Option<String>) -> String {

@@ -154,7 +154,7 @@ impl Frame {
 
 impl Zone {
     pub(super) fn new(edge: Arc<Edge>) -> Result<Self, String> {
-        let catalogue = Arc::new(Catalogue::new()?);
+        let catalogue = Arc::new(Catalogue::new().map_err(|e| e.to_string())?);
         Ok(Self {
             signing_in: SigningIn::new(&edge.settings),
             cookies: Cookies::new(&edge.settings),

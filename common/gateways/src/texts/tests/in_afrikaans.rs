@@ -1,12 +1,19 @@
 //! The same notices, as their readers of Afrikaans get them.
 
 use super::*;
+use std::fmt::Display;
+use topup_rules::cards::CardUnfit;
+use topup_rules::one_click::OneClickRefusal;
+use topup_rules::phrases::Phrased;
+use topup_rules::settings::SettingsRefusal;
+use topup_rules::wake::WakeFailure;
+use topup_rules::written::Written;
 
 #[test]
 fn n4_a_declined_card_is_told_in_afrikaans() {
     assert_eq!(
         sms_in("af", Template::TopupFailed, declined()),
-        "Example SMS: SMS-aanvulling misluk: kaart 4081 nie gehef nie (Insufficient Funds). \
+        "Example SMS: SMS-aanvulling misluk: kaart 4081 nie gehef nie (nie genoeg geld nie). \
          Outo-aanvulling is af. Saldo: 88,5. Gaan jou kaart na."
     );
     let (subject, text, html) = mail_in("af-ZA", Template::TopupFailed, declined());
@@ -22,7 +29,7 @@ geneem nie, en geen krediete is bygevoeg nie.
 
 Sodat jou kaart nie oor en oor probeer word nie, is outomatiese aanvulling van jou SMS-krediete afgeskakel.
 
-Rede: Insufficient Funds
+Rede: daar is nie genoeg geld in die bankrekening nie
 Nie gehef nie: ZAR 352,47 vir 500 krediete
 Kaart: eindig op 4081
 Jou saldo: 88,5 krediete
@@ -118,27 +125,82 @@ fn n4_figures_of_a_mail_are_grouped_and_marked_as_the_language_does_it() {
     }
 }
 
+/// Whatever can be written down as a reason, and what banks say often.
+fn reasons() -> Vec<String> {
+    fn of<P: Phrased + Display>() -> Vec<String> {
+        P::specimens().into_iter().map(|it| it.to_string()).collect()
+    }
+    let banks = ["Insufficient Funds", "Do not honor", "Expired Card", "Nee dankie"];
+    let both = banks.map(|said| format!("The payment was not completed ({said})"));
+    [
+        of::<Written>(),
+        of::<WakeFailure>(),
+        of::<CardUnfit>(),
+        of::<SettingsRefusal>(),
+        of::<OneClickRefusal>(),
+        banks.map(str::to_owned).to_vec(),
+        both.to_vec(),
+    ]
+    .concat()
+}
+
 #[test]
-fn n4_no_notice_in_afrikaans_has_words_of_the_english_one() {
+fn n4_no_notice_in_afrikaans_has_words_of_the_english_one_whatever_its_reason() {
     for (template, values) in longest() {
         // The operators' own, in their language.
         if template == Template::OperatorAlert {
             continue;
         }
-        let mut values = values;
-        // Of a bank, and quoted as it came.
-        values["reason"] = json!("Geweier");
-        let (subject, text, _) = mail_in("af", template, values.clone());
-        let written = format!("{} {subject} {text}", sms_in("af", template, values));
-        for english in [
-            "the", "your", "you", "and", "credits", "balance", "please", "not", "from", "with",
-        ] {
-            let has = written
-                .split(|c: char| !c.is_alphabetic())
-                .any(|word| word.eq_ignore_ascii_case(english));
-            assert!(!has, "{english:?} in {written}");
+        let reasons = match values.get("reason") {
+            Some(_) => reasons(),
+            None => vec![String::new()],
+        };
+        for reason in reasons {
+            let mut values = values.clone();
+            values["reason"] = json!(reason);
+            let (subject, text, _) = mail_in("af", template, values.clone());
+            let sms = sms_in("af", template, values);
+            assert!(fits_one_sms(&sms), "{sms}");
+            let written = format!("{sms} {subject} {text}");
+            for english in [
+                "the",
+                "your",
+                "you",
+                "and",
+                "credits",
+                "balance",
+                "please",
+                "not",
+                "from",
+                "with",
+                "payment",
+                "card",
+                "threshold",
+            ] {
+                let has = written
+                    .split(|c: char| !c.is_alphabetic())
+                    .any(|word| word.eq_ignore_ascii_case(english));
+                assert!(!has, "{english:?} in {written}");
+            }
         }
     }
+}
+
+#[test]
+fn n4_a_reasons_figures_are_written_as_the_others_of_its_notice() {
+    let values = || {
+        json!({"service": "sms", "threshold": "2000", "quantity": "1000", "amount": "ZAR 1.00",
+               "reason": "E4: current credits (1234.5) must exceed the threshold (2000)", "given_back": "yes"})
+    };
+    let (_, text, _) = mail_in("af", Template::RegistrationNotEnabled, values());
+    let fact =
+        "Rede: die krediete wat daar nou is (1\u{a0}234,5), moet meer as die drempel (2\u{a0}000) wees\n";
+    assert!(text.contains(fact), "{text}");
+    let (_, text, _) = mail_in("en", Template::RegistrationNotEnabled, values());
+    assert!(
+        text.contains("Reason: E4: current credits (1234.5) must exceed the threshold (2000)\n"),
+        "{text}"
+    );
 }
 
 #[test]

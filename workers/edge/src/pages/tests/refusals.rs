@@ -1,14 +1,14 @@
 //! What the rules refuse, and why something was not done, in every language.
 
-use super::catalogue::keys;
 use crate::agreeing::OtherTerms;
 use crate::pages::catalogue::Catalogue;
 use crate::pages::language::Language;
-use crate::pages::voice::{PHRASE, Voice};
+use crate::pages::voice::Voice;
 use crate::pages::words::{refusal, told};
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use topup_gateways::reasons::phrases;
 use topup_rules::account::Method;
 use topup_rules::cards::CardUnfit;
 use topup_rules::credits::Credits;
@@ -40,7 +40,7 @@ fn written(voice: &Voice, figure: &Figure) -> Option<String> {
 }
 
 /// Every kind of it: in English the rules' own words, in any other language its own, with all figures.
-fn every<P: Phrased>(seen: &mut BTreeSet<String>) {
+fn every<P: Phrased>(seen: &mut BTreeSet<&'static str>) {
     for specimen in P::specimens() {
         let (phrase, words) = (specimen.phrase(), specimen.to_string());
         let bare = words.split_once(": ").map_or(words.as_str(), |(_, bare)| bare);
@@ -65,7 +65,7 @@ fn every<P: Phrased>(seen: &mut BTreeSet<String>) {
                 }
             }
         }
-        seen.insert(format!("{PHRASE}{}", phrase.key));
+        seen.insert(phrase.key);
     }
 }
 
@@ -84,8 +84,7 @@ fn every_refusal_that_a_page_shows_has_words_in_every_language_with_all_its_figu
     every::<SkipReason>(&mut seen);
     every::<Written>(&mut seen);
     for language in Language::ALL {
-        let all = keys(language).into_iter().map(str::to_owned);
-        let there: BTreeSet<String> = all.filter(|key| key.starts_with(PHRASE)).collect();
+        let there = phrases(language);
         match language {
             Language::English => assert!(there.is_empty(), "the rules say it themselves: {there:?}"),
             Language::Afrikaans => assert_eq!(there, seen, "{language:?}"),

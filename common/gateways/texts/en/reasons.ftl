@@ -1,0 +1,43 @@
+### Why something was not done. The rules and the banks say it themselves in English; here is what stands for it in an SMS that
+### would be too long: 22 letters at most, and of the GSM alphabet alone.
+
+reason-wants-confirmation =
+    .short = confirm at your bank
+reason-asks-for-confirmation =
+    .short = confirm at your bank
+reason-not-completed =
+    .short = payment not completed
+reason-never-charged =
+    .short = payment was not made
+reason-not-paid-in-time =
+    .short = not paid in time
+reason-no-page =
+    .short = no payment page
+reason-not-now =
+    .short = try again later
+reason-card-not-now =
+    .short = try again later
+reason-ended-before =
+    .short = registration was over
+reason-replaced =
+    .short = another one was begun
+reason-given-back-before =
+    .short = payment was given back
+reason-given-back =
+    .short = payment was given back
+reason-not-enabled-in-import =
+    .short = it was not enabled
+reason-card-not-reusable =
+    .short = card can't be saved
+reason-no-card-registered =
+    .short = no card is registered
+reason-no-main =
+    .short = no main account
+reason-main-short =
+    .short = too few credits
+reason-no-card-to-save =
+    .short = no card to be saved
+reason-credits-not-above-threshold =
+    .short = too few credits
+reason-other-method-enabled =
+    .short = other method is on
