@@ -15,7 +15,7 @@ use crate::broker::Publisher;
 use crate::consume::chain;
 use crate::health::Health;
 use crate::outbox::Outbox;
-use crate::settings::{Mode, Settings, SettingsError};
+use crate::settings::{Mode, Niceness, Settings, SettingsError};
 use crate::telemetry;
 use frame::{Beginning, Frame};
 use presence::Present;
@@ -76,14 +76,18 @@ where
     M: AsyncFnOnce(Process) -> Result<(), E>,
     E: Into<Failed>,
 {
-    from_start_to_end(name, |_| 0, async |beginning| live(beginning, main).await)
+    from_start_to_end(
+        name,
+        |_| Niceness::default(),
+        async |beginning| live(beginning, main).await,
+    )
 }
 
 /// Everything around a process's life: settings, logs, threads, and the exit code that its end makes. `nice` says how
 /// far it stands behind others for the machine's processors.
 fn from_start_to_end(
     name: &'static str,
-    nice: impl FnOnce(&Settings) -> u16,
+    nice: impl FnOnce(&Settings) -> Niceness,
     life: impl AsyncFnOnce(Beginning) -> Result<(), Failed>,
 ) -> ExitCode {
     let settings = match Settings::load() {
@@ -144,10 +148,9 @@ fn from_start_to_end(
 }
 
 /// Never forward again: whoever started the process may have put it further back.
-fn stand_back(nice: u16) -> rustix::io::Result<()> {
-    let nice = i32::from(nice);
-    if rustix::process::getpriority_process(None)? < nice {
-        rustix::process::setpriority_process(None, nice)?;
+fn stand_back(nice: Niceness) -> rustix::io::Result<()> {
+    if rustix::process::getpriority_process(None)? < nice.get() {
+        rustix::process::setpriority_process(None, nice.get())?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Settings of the process that the world outside calls.
 
 use super::reader::{Reader, SettingsError};
-use super::values::HttpUrl;
+use super::values::{HttpUrl, Niceness};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -27,9 +27,9 @@ pub struct Edge {
     pub unknown_per_minute: u32,
     /// Leave to send that one token asks for or closes a second, at each edge; for a moment twice as much.
     pub holds_per_second: u32,
-    /// How far the edge stands behind other processes for the machine's processors, 0 to 19: where workers have much to do,
+    /// How far the edge stands behind other processes for the machine's processors: where workers have much to do,
     /// whoever asks the edge waits for them, and not the other way round.
-    pub nice: u16,
+    pub nice: Niceness,
     /// How long credits are set aside for a batch whose sender does not say.
     pub hold_ttl: Duration,
     /// And at most, whatever it says.
@@ -57,39 +57,17 @@ impl Edge {
             proxies: r
                 .optional("edge.proxies", "IP addresses of load balancers in front of the edge, separated by commas; their `X-Forwarded-For`, and nobody else's, says who called")?
                 .unwrap_or_default(),
-            database_connections: some(r, "edge.database_connections", "8", "connections to the database of one edge, at most")?,
-            requests_max: some(r, "edge.requests_max", "256", "requests of the HTTP interface and the Client Zone in hand at once, webhooks apart; further ones are told to come again")?,
+            database_connections: r.value("edge.database_connections", "8", "connections to the database of one edge, at most")?,
+            requests_max: r.value("edge.requests_max", "256", "requests of the HTTP interface and the Client Zone in hand at once, webhooks apart; further ones are told to come again")?,
             requests_per_second: r.value("edge.requests_per_second", "50", "requests of one token a second, at each edge, leave to send apart; for a moment twice as many")?,
             unknown_per_minute: r.value("edge.unknown_per_minute", "60", "requests of one network a minute, at each edge, that bear no token or none that is known; past it such requests are told to come again, and nobody is looked up")?,
             holds_per_second: r.value("edge.holds_per_second", "5000", "how often one token may ask leave to send, or close it, a second, at each edge; for a moment twice as often")?,
-            nice: nice(r)?,
+            nice: r.value("edge.nice", "10", "how far the edge stands behind other processes for the processors of its machine, 0 to 19; between containers, or units of a service manager, their own shares count")?,
             hold_ttl: r.value("edge.hold_ttl", "15m", "S5: how long credits are set aside for a batch whose sender does not say")?,
             hold_ttl_max: r.value("edge.hold_ttl_max", "24h", "S5: how long they are set aside at most, whatever a sender says")?,
             session_idle: r.value("edge.session_idle", "30m", "how long somebody who does nothing stays signed in")?,
             terms_version: r.value("edge.terms_version", "1", "which terms account holders agree to when a card is to be charged automatically or by one click; kept with each agreement")?,
             terms_url: r.optional("edge.terms_url", "where these terms can be read")?,
         })
-    }
-}
-
-fn nice(r: &mut Reader) -> Result<u16, SettingsError> {
-    let path = "edge.nice";
-    let doc = "how far the edge stands behind other processes for the processors of its machine, 0 to 19; between containers, or units of a service manager, their own shares count";
-    match r.value(path, "10", doc)? {
-        nice @ 0..=19 => Ok(nice),
-        _ => Err(SettingsError::about(path, "must be 0 to 19")),
-    }
-}
-
-/// None at all would answer nobody.
-fn some(
-    r: &mut Reader,
-    path: &'static str,
-    default: &'static str,
-    doc: &'static str,
-) -> Result<usize, SettingsError> {
-    match r.value(path, default, doc)? {
-        0 => Err(SettingsError::about(path, "must be at least 1")),
-        some => Ok(some),
     }
 }

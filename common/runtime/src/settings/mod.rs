@@ -33,7 +33,7 @@ pub use reader::{FILES_VARIABLE, SettingDoc, SettingsError};
 pub use traces::Traces;
 #[cfg(fuzzing)]
 pub(crate) use values::read_as_any;
-pub use values::{HttpUrl, LogFormat, Mode, Share};
+pub use values::{HttpUrl, LogFormat, Mode, Niceness, Share};
 
 /// Everything that can be set, parsed.
 #[derive(Debug, Clone)]

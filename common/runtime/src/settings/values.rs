@@ -74,6 +74,18 @@ impl Share {
     }
 }
 
+/// How far a process stands behind others for the processors of its machine: from 0, not at all, to 19.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Niceness(i32);
+
+impl Niceness {
+    /// From 0 to 19, as `setpriority(2)` takes it.
+    #[must_use]
+    pub const fn get(self) -> i32 {
+        self.0
+    }
+}
+
 impl fmt::Display for HttpUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -156,6 +168,14 @@ impl Parse for Share {
         let share = text.trim().parse().ok();
         let share = share.filter(|share| (0.0..=1.0).contains(share)).map(Self);
         share.ok_or_else(|| format!("{text:?} is no number from 0 to 1, like 0.05"))
+    }
+}
+
+impl Parse for Niceness {
+    fn parse(text: &str) -> Result<Self, String> {
+        let nice = text.trim().parse().ok();
+        let nice = nice.filter(|nice| (0..=19).contains(nice)).map(Self);
+        nice.ok_or_else(|| format!("{text:?} is no whole number from 0 to 19"))
     }
 }
 
@@ -313,6 +333,17 @@ mod tests {
         for wrong in ["", "-0.1", "1.01", "NaN", "inf", "5%"] {
             let told = format!("{wrong:?} is no number from 0 to 1, like 0.05");
             assert_eq!(parse(wrong), Err(told));
+        }
+    }
+
+    #[test]
+    fn a_niceness_is_what_the_kernel_takes_from_anybody() {
+        for (text, nice) in [("0", 0), (" 10 ", 10), ("19", 19)] {
+            assert_eq!(Niceness::parse(text).map(Niceness::get), Ok(nice));
+        }
+        for wrong in ["", "-1", "20", "256", "ten", "1.5"] {
+            let told = format!("{wrong:?} is no whole number from 0 to 19");
+            assert_eq!(Niceness::parse(wrong), Err(told));
         }
     }
 
