@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use topup_stack::{FleetOptions, WORKERS};
 
 use super::prices::{Price, sample_prices};
+use super::programs::AMONG_FLEETS;
 
 /// What a test's fleet is made of.
 #[derive(Debug, Clone)]
@@ -20,9 +21,11 @@ impl AppOptions {
     /// One of each worker, and the sample prices.
     #[must_use]
     pub fn whole() -> Self {
+        let (name, value) = AMONG_FLEETS;
         Self {
             fleet: FleetOptions {
                 is_migrated: true,
+                env: [(name.to_owned(), value.to_owned())].into(),
                 ..FleetOptions::default()
             },
             prices: sample_prices(),
@@ -100,9 +103,11 @@ impl AppOptions {
         self
     }
 
-    /// The fleet's programs are there, and not among this build's: those of another version.
+    /// The fleet's programs are there, and not among this build's: those of another version, which may not know what
+    /// can be set in this one.
     #[must_use]
     pub fn programs(mut self, programs: PathBuf) -> Self {
+        self.fleet.env.remove(AMONG_FLEETS.0);
         self.fleet.programs = Some(programs);
         self
     }

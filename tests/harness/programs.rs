@@ -9,6 +9,9 @@ use topup_stack::{build_workspace, program};
 
 use super::patience::PATIENCE;
 
+/// An edge stands behind no other process here: many fleets run at once, and it would wait for the workers of them all.
+pub(super) const AMONG_FLEETS: (&str, &str) = ("TOPUP__EDGE__NICE", "0");
+
 /// A program with these settings and none of the test's own.
 ///
 /// # Errors
@@ -21,7 +24,8 @@ pub async fn command(name: &str, settings: &[(&str, &str)]) -> Result<Command> {
             command.env_remove(variable);
         }
     }
-    command.envs(settings.iter().copied()).stdin(Stdio::null());
+    let all = [AMONG_FLEETS].into_iter().chain(settings.iter().copied());
+    command.envs(all).stdin(Stdio::null());
     Ok(command)
 }
 

@@ -358,7 +358,8 @@ async fn last_words(worker: &str) -> Result<String> {
         ensure!(read? > 0, "{worker} ended: {words}");
     }
     terminate(child.id().context("it has ended")?)?;
-    timeout(PATIENCE, said.read_to_string(&mut words)).await??;
+    let rest = timeout(PATIENCE, said.read_to_string(&mut words)).await;
+    rest.with_context(|| format!("{worker} does not end"))??;
     Ok(words)
 }
 
