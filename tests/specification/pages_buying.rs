@@ -67,6 +67,11 @@ async fn the_summary_follows(visit: &Visit<'_>) -> Result<()> {
     site.fill("#credits", "-3").await?;
     site.says("#credits-follows", "P1").await?;
     site.says("body:has(#ways[hidden])", "Buy credits").await?;
+    // As people write a thousand, and not one.
+    site.fill("#credits", "1,000").await?;
+    site.says("#summary", "1,000 SMS credits").await?;
+    site.fill("#amount", "1,000.00").await?;
+    site.says("#pay-card", "Pay R\u{a0}1,000.00 by card").await?;
     site.fill("#credits", "500").await?;
     site.says("#pay-card", "352.47").await?;
     visit.see("buy").await

@@ -157,6 +157,28 @@ const OWN_FORMS: [&str; 5] = [
     "/auto-topup/sms/disable",
 ];
 
+/// Where an answer leads.
+fn sent_away(answer: &Response) -> Result<String> {
+    ensure!(answer.status() == 303, "{}: {}", answer.url(), answer.status());
+    let to = answer.headers().get("location").context("a place")?;
+    Ok(to.to_str()?.to_owned())
+}
+
+#[tokio::test]
+async fn what_is_not_there_says_so_in_the_language_that_is_asked_for() -> Result<()> {
+    let mut app = fleet().await?;
+    let holder = Holder::of(&mut app, Some(MAIN)).await?;
+    let page = holder.get("/purchases/x?reference=y").await?;
+    ensure!(page.status() == 404);
+    let said = page.text().await?;
+    ensure!(said.contains("There is nothing here"), "{said}");
+    let link = "/purchases/x?reference=y&amp;lang=af";
+    ensure!(said.replace("&#x2f;", "/").contains(link), "no {link} in {said}");
+    let answer = holder.get("/purchases/x?reference=y&lang=af").await?;
+    ensure!(sent_away(&answer)? == "/purchases/x?reference=y");
+    app.finish().await
+}
+
 #[tokio::test]
 async fn a_page_about_a_sub_is_its_mains_alone_and_a_form_is_taken_from_its_own_session_alone() -> Result<()>
 {
@@ -164,13 +186,7 @@ async fn a_page_about_a_sub_is_its_mains_alone_and_a_form_is_taken_from_its_own_
     let before = kept(&app).await?;
     let nobody = Holder::of(&mut app, None).await?;
     for path in PAGES.iter().chain(&SUB_PAGES) {
-        let answer = nobody.get(path).await?;
-        let to = answer
-            .headers()
-            .get("location")
-            .context(*path)?
-            .to_str()?
-            .to_owned();
+        let to = sent_away(&nobody.get(path).await?)?;
         // The first page follows anyway.
         let is_right = match *path {
             "/" => to == "/sign-in",
@@ -215,11 +231,13 @@ async fn a_page_about_a_sub_is_its_mains_alone_and_a_form_is_taken_from_its_own_
                 "{path} is taken with another's token"
             );
             ensure!(
-                nobody.post(path, &form).await?.status() == 303,
+                sent_away(&nobody.post(path, &form).await?)? == "/sign-in?unsent=yes",
                 "{path} is taken from nobody"
             );
         }
     }
+    let page = nobody.get("/sign-in?unsent=yes").await?.text().await?;
+    ensure!(page.contains("nothing was charged"), "{page}");
     // A sub that its main tops up can neither change nor end that.
     let sub = Holder::of(&mut app, Some(SUB)).await?;
     let form = sub

@@ -26,6 +26,7 @@ password = Wagwoord
 link-offer = Stel jou wagwoord, of dit vergeet?
 email-missing = Tik jou e-posadres in.
 password-missing = Tik jou wagwoord in.
+sign-in-unsent = Jy was nie meer aangeteken nie: niks is gedoen van wat jy pas gestuur het nie, en niks is gehef nie. Teken aan, en stuur dit weer.
 sign-in-wrong = E-posadres en wagwoord pas nie bymekaar nie. Kyk albei na, of laat 'n skakel stuur om 'n nuwe wagwoord te stel.
 too-often = { $count ->
     [one] Te veel pogings. Wag 'n minuut en probeer dan weer.

@@ -26,6 +26,7 @@ password = Password
 link-offer = Set or forgot your password?
 email-missing = Enter your e-mail address.
 password-missing = Enter your password.
+sign-in-unsent = You were not signed in any more, so nothing was done of what you just sent, and nothing was charged. Sign in, and send it again.
 sign-in-wrong = E-mail address and password do not go together. Check both, or have a link sent to set a new password.
 too-often = { $count ->
     [one] Too many tries. Wait a minute, then try again.

@@ -5,7 +5,7 @@ use super::form::Form;
 use super::guard::{self, Cookie};
 use super::visitor::{AnyPost, Visitor, VisitorPost, on_to};
 use super::voice::Voice;
-use super::zone::{Trouble, Zone, safe_next, with_next};
+use super::zone::{Trouble, UNSENT, Zone, safe_next, with_next};
 use crate::signing_in::{SecondStep, SignIn};
 use axum::Router;
 use axum::extract::{Query, State};
@@ -31,6 +31,9 @@ pub(super) fn routes() -> Router<Arc<Zone>> {
 struct Asked {
     #[serde(default)]
     next: String,
+    /// A form came here instead of a page.
+    #[serde(default)]
+    unsent: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,8 +68,13 @@ async fn shown(
     visitor: Visitor,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Trouble> {
-    let view = SignInView::new(&visitor.voice, Form::new(""), safe_next(&asked.next));
-    page(&zone, &visitor, "sign-in.html", "/sign-in", &view)
+    let mut view = SignInView::new(&visitor.voice, Form::new(""), safe_next(&asked.next));
+    let mut here = "/sign-in";
+    if !asked.unsent.is_empty() {
+        view.why = Some(visitor.voice.text(Key("sign-in-unsent")));
+        here = UNSENT;
+    }
+    page(&zone, &visitor, "sign-in.html", here, &view)
 }
 
 fn page(

@@ -182,7 +182,10 @@ impl FromRequestParts<Arc<Zone>> for SignedIn {
             true => visitor.uri.clone(),
             false => "/".to_owned(),
         };
-        let sign_in = || Trouble::SignIn { next: next.clone() };
+        let sign_in = || Trouble::SignIn {
+            next: next.clone(),
+            is_form: !is_asked,
+        };
         let secret = visitor.secret.clone().ok_or_else(sign_in)?;
         let store = &zone.database()?.store;
         let session = zone

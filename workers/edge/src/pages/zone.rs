@@ -23,6 +23,9 @@ use topup_store::StoreError;
 /// When to come again, in seconds, while the database is away.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
 
+/// Where somebody is led whose form was not taken, since nobody was signed in any more.
+pub(super) const UNSENT: &str = "/sign-in?unsent=yes";
+
 /// What every page has at hand.
 #[derive(Debug)]
 pub(crate) struct Zone {
@@ -38,8 +41,8 @@ pub(crate) struct Zone {
 /// Why a page can't be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// Nobody is signed in. Where to go after that.
-    SignIn { next: String },
+    /// Nobody is signed in. Where to go after that; and whether it was a form, which was not taken.
+    SignIn { next: String, is_form: bool },
     /// The second step of signing in is missing. Where to go after that.
     Code { next: String },
     /// There is no such thing, as far as the reader may know.
@@ -261,9 +264,11 @@ impl Zone {
         }
     }
 
-    fn sorry(&self, voice: &Voice, trouble: &Trouble) -> Response {
+    /// What is said instead of a page. `here`: as in [`Zone::frame`].
+    fn sorry(&self, voice: &Voice, here: &str, trouble: &Trouble) -> Response {
         let (status, title, text) = match trouble {
-            Trouble::SignIn { next } => {
+            Trouble::SignIn { is_form: true, .. } => return Redirect::to(UNSENT).into_response(),
+            Trouble::SignIn { next, .. } => {
                 return Redirect::to(&with_next("/sign-in", next)).into_response();
             }
             Trouble::Code { next } => {
@@ -285,7 +290,7 @@ impl Zone {
             href: Some("/"),
             link: Some(voice.text(Key("to-overview"))),
         };
-        let page = self.page("message.html", &self.frame(voice, "/"), &message);
+        let page = self.page("message.html", &self.frame(voice, here), &message);
         let mut response = page.unwrap_or_else(|_| status.into_response());
         *response.status_mut() = status;
         if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -315,13 +320,14 @@ pub(super) async fn around(State(zone): State<Arc<Zone>>, request: Request, next
         }
         None => {
             let voice = zone.voice(request.headers(), None);
+            let here = address(request.method(), request.uri());
             let mut response = match zone.edge.limits.place() {
                 // Without a database, a form would lead nowhere.
                 Some(place) if zone.edge.database.is_some() => limits::held(next.run(request).await, place),
                 Some(_) | None => Trouble::Away.into_response(),
             };
             match response.extensions_mut().remove::<Trouble>() {
-                Some(trouble) => zone.sorry(&voice, &trouble),
+                Some(trouble) => zone.sorry(&voice, &here, &trouble),
                 None => response,
             }
         }
@@ -353,6 +359,14 @@ fn chosen(method: &Method, uri: &Uri) -> Option<(Language, String)> {
         false => format!("{}?{}", path(uri), rest.join("&")),
     };
     Some((language, there))
+}
+
+/// Where the same can be asked for again: what was sent is not sent again.
+fn address(method: &Method, uri: &Uri) -> String {
+    match *method {
+        Method::GET => asking(path(uri), uri.query().unwrap_or_default()),
+        _ => "/".to_owned(),
+    }
 }
 
 /// A path of ours; never one that a browser takes for another host.
