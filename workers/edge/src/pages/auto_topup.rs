@@ -3,10 +3,11 @@
 
 use super::catalogue::Key;
 use super::form::Form;
+use super::trouble::Trouble;
 use super::visitor::{SignedIn, SignedPost, on_to};
 use super::voice::Voice;
 use super::words::{self, Said};
-use super::zone::{Trouble, Zone};
+use super::zone::Zone;
 use crate::auto_topup::disable;
 use axum::Router;
 use axum::extract::{Path, State};

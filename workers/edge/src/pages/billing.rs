@@ -3,9 +3,10 @@
 use super::catalogue::Key;
 use super::form::{Fields, Form};
 use super::settings::{self, Forms};
+use super::trouble::Trouble;
 use super::visitor::{SignedPost, on_to};
 use super::voice::Voice;
-use super::zone::{Trouble, Zone};
+use super::zone::Zone;
 use crate::invoicing::fits;
 use axum::Router;
 use axum::extract::State;

@@ -2,10 +2,11 @@
 
 use super::catalogue::Key;
 use super::purchase::{self, Bought};
+use super::trouble::Trouble;
 use super::visitor::SignedIn;
 use super::voice::Voice;
 use super::words::{self, Said};
-use super::zone::{Trouble, Zone};
+use super::zone::Zone;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};

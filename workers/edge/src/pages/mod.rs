@@ -17,6 +17,7 @@
 //!
 //! Left out: every decision. What may be done is asked of the rules, and what they refuse is shown in their words.
 
+mod address;
 mod assets;
 mod auto_topup;
 mod auto_topup_card;
@@ -45,6 +46,7 @@ mod subs;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod visitor;
 mod voice;
 mod words;

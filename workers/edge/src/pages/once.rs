@@ -4,8 +4,8 @@
 //! in, that number and what the form says, so that a form that was changed on the way makes something else.
 
 use super::form::Fields;
+use super::trouble::Trouble;
 use super::visitor::SignedIn;
-use super::zone::Trouble;
 use uuid::Uuid;
 
 /// What a new page's form bears, in the hidden field `request`.

@@ -2,10 +2,11 @@
 
 use super::once;
 use super::quoting::{Offer, Summary, pay_saved};
+use super::trouble::Trouble;
 use super::visitor::{SignedIn, SignedPost, on_to};
 use super::voice::Voice;
 use super::words;
-use super::zone::{Trouble, Zone};
+use super::zone::Zone;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;

@@ -3,8 +3,9 @@
 //! Browsers hold the answer to a form to the policy of content, too: one that is led on to another site at once is
 //! stopped. So there is a page between, which leads on by itself.
 
+use super::trouble::Trouble;
 use super::visitor::SignedIn;
-use super::zone::{Trouble, Zone};
+use super::zone::Zone;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};

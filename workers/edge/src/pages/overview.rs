@@ -2,10 +2,11 @@
 
 use super::catalogue::Key;
 use super::chart::{Chart, Day, chart};
+use super::trouble::Trouble;
 use super::visitor::SignedIn;
 use super::voice::Voice;
 use super::words::{self, Said};
-use super::zone::{Trouble, Zone};
+use super::zone::Zone;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;

@@ -1,11 +1,13 @@
 //! `/link`, `/password`: a password is set by whoever reads the account's mail.
 
+use super::address::escaped;
 use super::catalogue::Key;
 use super::form::Form;
 use super::sign_in::too_often;
+use super::trouble::Trouble;
 use super::visitor::{Visitor, VisitorPost};
 use super::voice::Voice;
-use super::zone::{Message, Trouble, Zone, escaped};
+use super::zone::{Message, Zone};
 use crate::signing_in::{LinkAsked, PasswordSet};
 use axum::Router;
 use axum::extract::{Query, State};

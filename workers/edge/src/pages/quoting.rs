@@ -3,10 +3,11 @@
 use super::catalogue::Key;
 use super::form::{Fields, Form};
 use super::shown::Shown;
+use super::trouble::Trouble;
 use super::visitor::SignedIn;
 use super::voice::Voice;
 use super::words;
-use super::zone::{Trouble, Zone};
+use super::zone::Zone;
 use axum::extract::{Query, State};
 use axum::routing::get;
 use axum::{Json, Router};

@@ -4,10 +4,11 @@
 use super::auto_topup::HERE;
 use super::catalogue::Key;
 use super::onward::looks_again;
+use super::trouble::Trouble;
 use super::visitor::SignedIn;
 use super::voice::Voice;
 use super::words::{self, Said, Tone};
-use super::zone::{Trouble, Zone};
+use super::zone::Zone;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;

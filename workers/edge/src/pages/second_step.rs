@@ -3,8 +3,9 @@
 use super::catalogue::Key;
 use super::form::Form;
 use super::sign_in::too_often;
+use super::trouble::Trouble;
 use super::visitor::{SignedIn, SignedPost, on_to};
-use super::zone::{Trouble, Zone};
+use super::zone::Zone;
 use crate::signing_in::{CodeSetup, SecondStep};
 use axum::Router;
 use axum::extract::State;

@@ -1,11 +1,13 @@
 //! `/sign-in`, `/sign-in/code`, `/sign-out`.
 
+use super::address::{UNSENT, safe_next, with_next};
 use super::catalogue::Key;
 use super::form::Form;
 use super::guard::{self, Cookie};
+use super::trouble::Trouble;
 use super::visitor::{AnyPost, Visitor, VisitorPost, on_to};
 use super::voice::Voice;
-use super::zone::{Trouble, UNSENT, Zone, safe_next, with_next};
+use super::zone::Zone;
 use crate::signing_in::{SecondStep, SignIn};
 use axum::Router;
 use axum::extract::{Query, State};
@@ -146,10 +148,11 @@ async fn code_shown(
     visitor: Visitor,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Trouble> {
+    let next = safe_next(&asked.next);
     if visitor.secret.is_none() {
-        return Ok(on_to("/sign-in"));
+        return Ok(on_to(&with_next("/sign-in", &next)));
     }
-    let view = SignInView::new(&visitor.voice, Form::new(""), safe_next(&asked.next));
+    let view = SignInView::new(&visitor.voice, Form::new(""), next);
     page(&zone, &visitor, "code.html", "/sign-in/code", &view)
 }
 
@@ -158,10 +161,10 @@ async fn code(
     VisitorPost { visitor, fields }: VisitorPost,
 ) -> Result<Response, Trouble> {
     let store = &zone.database()?.store;
-    let Some(secret) = &visitor.secret else {
-        return Ok(on_to("/sign-in"));
-    };
     let next = safe_next(fields.get("next"));
+    let Some(secret) = &visitor.secret else {
+        return Ok(on_to(&with_next("/sign-in", &next)));
+    };
     let mut form = Form::new("");
     let code = fields.get("code").replace(' ', "");
     if code.is_empty() {
@@ -169,7 +172,7 @@ async fn code(
     } else {
         match zone.signing_in.second_step(store, secret, &code).await? {
             SecondStep::Done(secret) => return Ok(begin(&zone, secret.expose_secret(), &next)),
-            SecondStep::Over => return Ok(on_to("/sign-in")),
+            SecondStep::Over => return Ok(on_to(&with_next("/sign-in", &next))),
             SecondStep::Wrong => form.wrong("code", visitor.voice.text(Key("code-wrong"))),
             SecondStep::TooOften { retry_after } => form.refuse(too_often(&visitor.voice, retry_after)),
         }

@@ -6,8 +6,9 @@
 use super::catalogue::Key;
 use super::form::Fields;
 use super::guard::{self, Cookie};
+use super::trouble::Trouble;
 use super::voice::Voice;
-use super::zone::{Trouble, Zone};
+use super::zone::Zone;
 use crate::serve::Peer;
 use axum::extract::{Form, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
