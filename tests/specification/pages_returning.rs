@@ -91,6 +91,9 @@ async fn nobody_and_no_other_account_is_told_of_a_purchase_or_a_registration_but
                 code == format!("/sign-in/code?next={asked}{ADDED_INSIDE}"),
                 "{code}"
             );
+            // Whose first step is over meanwhile begins with it, and still gets there.
+            let again = led_to(&nobody, &code).await?;
+            ensure!(again == sign_in, "{again}");
             let answer = stranger.get(asked).await?;
             let (status, page) = (answer.status(), answer.text().await?);
             ensure!(status == 404, "{asked}: {status}");
