@@ -18,7 +18,7 @@ use super::events::Event;
 use super::options::AppOptions;
 use super::outside::Outside;
 use super::own_users::OwnUsers;
-use super::patience::eventually;
+use super::patience::{SERVERS_PATIENCE, eventually, within};
 use super::prices::Price;
 use super::rows::{Busy, Rows, TopupRow};
 use super::shared;
@@ -165,7 +165,7 @@ impl App {
         let space = self.space().clone();
         let nodes: Vec<String> = space.amqp_node_urls();
         let mut why = None;
-        let broker = eventually("a connection to the broker", async || {
+        let broker = within(SERVERS_PATIENCE, "a connection to the broker", async || {
             for url in &nodes {
                 match timeout(CONNECT_TIMEOUT, Broker::connect(url)).await {
                     Ok(Ok(broker)) => return Ok(Some(broker)),
@@ -179,7 +179,7 @@ impl App {
             Ok(broker) => broker,
             Err(error) => bail!("{error}; at last: {}", why.unwrap_or_default()),
         };
-        self.rows = eventually("a connection to the database", async || {
+        self.rows = within(SERVERS_PATIENCE, "a connection to the database", async || {
             let connecting = timeout(CONNECT_TIMEOUT, Rows::connect(space.database_url())).await;
             Ok(connecting.ok().and_then(Result::ok))
         })

@@ -7,6 +7,9 @@ use tokio::time::{Instant, sleep};
 
 /// Longest wait for anything that should come soon. Generous: a busy machine is no failure.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest wait for a server that is being started again: on a busy machine a broker takes half a minute, and stops for
+/// as long before.
+pub(super) const SERVERS_PATIENCE: Duration = Duration::from_secs(180);
 /// Pause between two looks.
 const POLL: Duration = Duration::from_millis(25);
 
@@ -14,14 +17,26 @@ const POLL: Duration = Duration::from_millis(25);
 ///
 /// # Errors
 /// A look failed, or nothing was seen in time; `what` says what was waited for.
-pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
-    let until = Instant::now() + PATIENCE;
+pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+    within(PATIENCE, what, look).await
+}
+
+/// The same, with other patience.
+///
+/// # Errors
+/// As those of [`eventually`].
+pub(super) async fn within<T>(
+    patience: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let until = Instant::now() + patience;
     loop {
         if let Some(seen) = look().await? {
             return Ok(seen);
         }
         if Instant::now() > until {
-            bail!("waited {} s in vain: {what}", PATIENCE.as_secs());
+            bail!("waited {} s in vain: {what}", patience.as_secs());
         }
         sleep(POLL).await;
     }
