@@ -61,6 +61,16 @@ pub enum CheckError {
     /// It did not answer, or not with what was asked for.
     #[error("management interface: {0}")]
     Http(#[from] reqwest::Error),
+    /// It leads elsewhere, where credentials are not taken.
+    #[error(
+        "management interface: {what}: {url} leads elsewhere; TOPUP__AMQP__MANAGEMENT_URL has to name where it answers itself"
+    )]
+    Elsewhere {
+        /// What was asked for.
+        what: &'static str,
+        /// Where, without credentials.
+        url: reqwest::Url,
+    },
     /// Its answer is longer than any that makes sense.
     #[error("management interface: {what}: an answer of more than {bytes_max} bytes")]
     TooLong {

@@ -42,7 +42,14 @@ struct Overview {
 impl<'a> Management<'a> {
     /// Nothing is asked yet.
     pub(super) fn of(amqp: &'a Amqp) -> Result<Self, CheckError> {
-        let mut client = reqwest::Client::builder().timeout(ANSWER_TIMEOUT);
+        let url = amqp.management_url.as_ref().ok_or(CheckError::NoAddress)?;
+        let mut client = reqwest::Client::builder()
+            .timeout(ANSWER_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none());
+        if url.expose_secret().starts_with("http://") {
+            // Plain HTTP needs no authorities, and a machine may have none.
+            client = client.tls_certs_only([]);
+        }
         if let Some(path) = &amqp.ca_file {
             let unusable = |problem: String| {
                 CheckError::Settings(SettingsError::about(
@@ -56,7 +63,7 @@ impl<'a> Management<'a> {
         }
         Ok(Self {
             client: client.build()?,
-            url: amqp.management_url.as_ref().ok_or(CheckError::NoAddress)?,
+            url,
             address: amqp.address()?,
         })
     }
@@ -108,6 +115,12 @@ impl<'a> Management<'a> {
             .await
             .and_then(reqwest::Response::error_for_status)
             .map_err(reqwest::Error::without_url)?;
+        if response.status().is_redirection() {
+            let mut url = response.url().clone();
+            // Refused only for addresses without a host.
+            let _hidden = url.set_username("").and_then(|()| url.set_password(None));
+            return Err(CheckError::Elsewhere { what, url });
+        }
         let answered = Timestamp::now();
         let clock = response.headers().get(reqwest::header::DATE);
         let clock = clock
@@ -183,6 +196,38 @@ pub fn with_management(amqp: &Amqp) -> Result<Amqp, CheckError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Settings;
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn an_interface_that_leads_elsewhere_is_not_followed_and_named_without_its_password() {
+        let _already = rustls::crypto::ring::default_provider().install_default();
+        let interface = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = interface.local_addr().unwrap().port();
+        let url = format!("http://watcher:hardtoguess@127.0.0.1:{port}");
+        let settings = Settings::of(&[
+            ("TOPUP__AMQP__URL", "amqp://topup:hardtoguess@127.0.0.1/v"),
+            ("TOPUP__AMQP__MANAGEMENT_URL", &url),
+        ]);
+        let answering = async {
+            let mut asked = BufReader::new(interface.accept().await.unwrap().0);
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                asked.read_line(&mut head).await.unwrap();
+            }
+            let answer = b"HTTP/1.1 301 Moved\r\nlocation: https://broker.example/api/overview\r\ncontent-length: 0\r\n\r\n";
+            asked.write_all(answer).await.unwrap();
+        };
+        let (told, ()) = tokio::join!(about(&settings.amqp), answering);
+        let said = told.unwrap_err().to_string();
+        assert_eq!(
+            said,
+            format!(
+                "management interface: overview: http://127.0.0.1:{port}/api/overview leads elsewhere; TOPUP__AMQP__MANAGEMENT_URL has to name where it answers itself"
+            )
+        );
+    }
 
     #[test]
     fn a_clock_is_as_wrong_as_its_time_lies_outside_of_question_and_answer() {
