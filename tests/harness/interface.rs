@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
+use topup_stack::plain_client;
 use uuid::Uuid;
 
 use super::app::App;
@@ -40,7 +41,7 @@ impl App {
     /// There is no edge.
     pub fn stranger(&mut self) -> Result<Interface> {
         Ok(Interface {
-            client: Client::builder().no_proxy().timeout(PATIENCE).build()?,
+            client: plain_client().timeout(PATIENCE).build()?,
             url: self.edge_url()?,
             token: None,
         })

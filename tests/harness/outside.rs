@@ -8,6 +8,7 @@ use reqwest::Client;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use topup_stack::plain_client;
 
 use super::patience::PATIENCE;
 
@@ -116,8 +117,7 @@ impl Capture {
 impl Outside {
     pub(crate) fn new(url: String) -> Result<Self> {
         // A test's connections must not outlive its runtime, nor wait for a proxy.
-        let client = Client::builder()
-            .no_proxy()
+        let client = plain_client()
             .timeout(PATIENCE * 2)
             .build()
             .context("making an HTTP client")?;

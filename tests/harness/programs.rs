@@ -3,9 +3,9 @@
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
-use topup_stack::{build_workspace, program};
+use topup_stack::{build_workspace, plain_client, program};
 
 use super::patience::PATIENCE;
 
@@ -57,8 +57,7 @@ pub fn terminate(pid: u32) -> Result<()> {
 /// It did not answer.
 pub async fn ask(url: &str, path: &str) -> Result<(StatusCode, String)> {
     // Kept by nobody: a test's connections must not outlive its runtime.
-    let client = Client::builder()
-        .no_proxy()
+    let client = plain_client()
         .pool_max_idle_per_host(0)
         .timeout(PATIENCE)
         .build()

@@ -15,6 +15,7 @@ use topup_rules::prices::Wanted;
 use topup_rules::retry::RetryPolicy;
 use topup_rules::settle::PurchaseMethod;
 use topup_rules::topup::PaymentState;
+use topup_stack::plain_client;
 use topup_store::{
     Begun, Billing, ChargeIntent, GatewayCall, LineEnd, NewPurchase, OutboxMessage, PageIntent, Store,
 };
@@ -181,10 +182,7 @@ impl Shop {
     /// # Errors
     /// There is no such page.
     pub async fn submit(url: &str, action: &str) -> Result<()> {
-        let browser = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(Policy::none())
-            .build()?;
+        let browser = plain_client().redirect(Policy::none()).build()?;
         let answer = browser
             .post(url)
             .header("content-type", "application/x-www-form-urlencoded")

@@ -2,7 +2,8 @@
 //! when there is no database at all.
 
 use anyhow::{Context as _, Result, ensure};
-use reqwest::{Client, Method, Response};
+use reqwest::{Method, Response};
+use topup_stack::plain_client;
 use topup_tests::{App, AppOptions, PATIENCE, Reply, event, eventually, main_account};
 use uuid::Uuid;
 
@@ -42,7 +43,7 @@ fn must_come_again(answer: &Reply) -> Result<()> {
 }
 
 async fn page(app: &mut App, path: &str) -> Result<Response> {
-    let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
+    let client = plain_client().timeout(PATIENCE).build()?;
     Ok(client.get(format!("{}{path}", app.edge_url()?)).send().await?)
 }
 

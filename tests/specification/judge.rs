@@ -2,8 +2,8 @@
 //! doctored must not pass.
 
 use anyhow::Result;
-use reqwest::Client;
 use serde_json::json;
+use topup_stack::plain_client;
 use topup_tests::{App, AppOptions, Checker, Verdict, event, main_account, raw};
 use uuid::Uuid;
 
@@ -26,8 +26,7 @@ async fn doctored(app: &App, sql: &str) -> Result<()> {
 /// A charge that nobody of ours asked for.
 async fn foreign_charge(app: &App, reference: &str) -> Result<()> {
     let env = app.env();
-    let answer = Client::builder()
-        .no_proxy()
+    let answer = plain_client()
         .build()?
         .post(format!(
             "{}/transaction/charge_authorization",

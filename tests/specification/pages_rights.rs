@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use secrecy::ExposeSecret as _;
+use topup_stack::plain_client;
 use topup_store::LoginMade;
 use topup_tests::{App, AppOptions, Rows, account_id, eventually, main_account, store_on, sub_account};
 use uuid::Uuid;
@@ -48,7 +49,7 @@ impl Holder {
 
     fn with(app: &mut App, cookie: Option<String>) -> Result<Self> {
         Ok(Self {
-            client: Client::builder().no_proxy().redirect(Policy::none()).build()?,
+            client: plain_client().redirect(Policy::none()).build()?,
             url: app.edge_url()?,
             cookie,
         })

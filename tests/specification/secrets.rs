@@ -6,10 +6,10 @@ use std::fs;
 use std::process::{Output, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
-use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::time::timeout;
+use topup_stack::plain_client;
 use topup_tests::{
     App, AppOptions, Collector, PATIENCE, command, event, eventually, main_account, raw, run, sub_account,
     terminate,
@@ -173,7 +173,7 @@ async fn nonsense_comes(app: &mut App) -> Result<()> {
     app.broker.dead("sms-sent", 3).await?;
     app.broker.dead("payment-results", 2).await?;
     let forged = json!({"event": email(1001), "data": {"authorization": {"authorization_code": CARDS[0]}}});
-    let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
+    let client = plain_client().timeout(PATIENCE).build()?;
     let call = client
         .post(format!(
             "{}/webhooks/paystack?to={}",

@@ -4,13 +4,13 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
+use reqwest::Method;
 use reqwest::header::HeaderMap;
-use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use topup_stack::Signal;
+use topup_stack::{Signal, plain_client};
 use topup_tests::{App, AppOptions, PATIENCE, WebhookTry, event, eventually, main_account, metric};
 
 /// Largest body that is read.
@@ -59,7 +59,7 @@ fn answers(tries: &[WebhookTry]) -> Vec<Option<u16>> {
 
 /// The status that somebody who calls the edge by hand is answered with.
 async fn answer(method: Method, url: String, headers: &[(&str, &str)], body: Vec<u8>) -> Result<u16> {
-    let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
+    let client = plain_client().timeout(PATIENCE).build()?;
     let mut named = HeaderMap::new();
     for (name, value) in headers {
         named.insert(

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use reqwest::Client;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use topup_stack::plain_client;
 
 /// Longest wait for something to be seen.
 const WAIT: Duration = Duration::from_secs(15);
@@ -72,10 +73,7 @@ pub(crate) struct Mail {
 
 impl Sandbox {
     pub(crate) fn at(url: String) -> Result<Self> {
-        let client = Client::builder()
-            .no_proxy()
-            .build()
-            .context("making an HTTP client")?;
+        let client = plain_client().build().context("making an HTTP client")?;
         Ok(Self { client, url })
     }
 

@@ -136,7 +136,7 @@ struct Belongings {
 /// # Errors
 /// The stack could not be started; whatever was started is stopped.
 pub async fn keep(options: &Options) -> Result<()> {
-    crate::management::install_crypto();
+    crate::http::install_crypto();
     let mode = options.mode.map_or_else(Mode::from_env, Ok)?;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;

@@ -7,6 +7,7 @@ use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde_json::{Value, json};
 
 use crate::addresses::{Addresses, credentials};
+use crate::http::plain_client;
 
 /// Longest wait for one answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -32,7 +33,6 @@ impl Management {
     /// # Errors
     /// The address is no URL.
     pub fn new(addresses: &Addresses) -> Result<Self> {
-        install_crypto();
         let mut base = Url::parse(&addresses.management_url)
             .with_context(|| format!("reading the management address {}", addresses.management_url))?;
         let (user, password) = match base.password() {
@@ -45,9 +45,8 @@ impl Management {
         // The client would send credentials found in an address beside those that it is told.
         // Refused only for addresses without a host, which the first request reports anyway.
         let _ = base.set_username("").and_then(|()| base.set_password(None));
-        let client = Client::builder()
+        let client = plain_client()
             .timeout(TIMEOUT)
-            .no_proxy()
             .build()
             .context("making an HTTP client")?;
         Ok(Self {
@@ -154,12 +153,6 @@ async fn accepted(answer: Response, method: &Method, path: &str) -> Result<Respo
         .take(REFUSAL_CHARS)
         .collect();
     bail!("the broker answered {status} to {method} {path}: {body}")
-}
-
-/// One TLS provider for the whole process; the HTTP client wants it even for plain addresses.
-pub fn install_crypto() {
-    // An error only says that one is installed already, which is what is wanted.
-    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// Percent-decoding of a credential.

@@ -22,7 +22,7 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::management::install_crypto;
+use crate::http::plain_client;
 use crate::native::log_tail;
 use crate::place;
 use crate::stack::Stack;
@@ -309,10 +309,8 @@ impl Ready {
 
 /// A client for a question or two to a program on loopback.
 pub(crate) fn client() -> Result<Client> {
-    install_crypto();
     // Kept by nobody: a test's connections must not outlive its runtime.
-    let client = Client::builder()
-        .no_proxy()
+    let client = plain_client()
         .pool_max_idle_per_host(0)
         .timeout(ANSWER_TIMEOUT)
         .build();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use reqwest::Client;
 use tokio::time::{Instant, sleep};
+use topup_stack::plain_client;
 use topup_tests::event;
 
 use crate::arena::{Arena, not_ready, wanted};
@@ -26,8 +27,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(1);
 /// Waits until every process is ready, every queue has its consumers, and something is debited that was not before.
 pub(crate) async fn wait(arena: &Arena, sender: &Sender) -> Result<Duration> {
     let since = Instant::now();
-    let client = Client::builder()
-        .no_proxy()
+    let client = plain_client()
         .pool_max_idle_per_host(0)
         .timeout(ANSWER_MAX)
         .build()

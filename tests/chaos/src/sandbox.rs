@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use reqwest::Client;
 use serde_json::{Value, json};
+use topup_stack::plain_client;
 
 /// Longest wait for an answer.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
@@ -18,7 +19,7 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     pub(crate) fn at(url: String) -> Result<Self> {
-        let client = Client::builder().no_proxy().timeout(ANSWER_MAX).build();
+        let client = plain_client().timeout(ANSWER_MAX).build();
         let client = client.context("making an HTTP client")?;
         Ok(Self { client, url })
     }

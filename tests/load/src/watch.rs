@@ -8,6 +8,7 @@ use reqwest::{Client, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use topup_stack::plain_client;
 
 /// Longest wait for something to be seen.
 const WAIT: Duration = Duration::from_secs(50);
@@ -38,8 +39,7 @@ pub(crate) struct Notice {
 
 impl Watch {
     pub(crate) fn at(sandbox_url: String) -> Result<Self> {
-        let client = Client::builder()
-            .no_proxy()
+        let client = plain_client()
             .timeout(ANSWER_TIMEOUT)
             .build()
             .context("making an HTTP client")?;

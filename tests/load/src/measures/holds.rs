@@ -18,6 +18,7 @@ use rustix::process::setpriority_process;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
+use topup_stack::plain_client;
 use uuid::Uuid;
 
 use crate::bench::{Bench, Ground, spending};
@@ -291,8 +292,7 @@ impl Stranger {
 
 /// One connection, kept open.
 fn client() -> Result<Client> {
-    Client::builder()
-        .no_proxy()
+    plain_client()
         .pool_max_idle_per_host(1)
         .timeout(ANSWER_TIMEOUT)
         .build()
