@@ -78,6 +78,11 @@ async fn one_trace_leads_from_a_send_over_delay_retry_and_redrive_to_its_sms_and
     let holder = app.holder(1001).await?;
     holder.get("/accounts/1001/wallets").await?.ok()?;
     app.outside.sms(2).await?;
+    app.outside.webhooks(2).await?;
+    // From here on the answer to the charge settles; a webhook, which is of no trace of ours, could be faster.
+    app.outside
+        .trouble(json!({"webhooks": "never", "calls": 1000}))
+        .await?;
     // This one has to wait for its moment, and its notice for the provider.
     app.outside
         .trouble(json!({"sms_status": 503, "calls": 1}))
