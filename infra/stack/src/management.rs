@@ -11,9 +11,6 @@ use crate::http::plain_client;
 
 /// Longest wait for one answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// Tries of making a virtual host, which does no harm twice: nodes of a cluster that have only just met may leave the
-/// first one unanswered.
-const VHOST_TRIES: u32 = 3;
 /// Characters of a refusal's body that an error repeats.
 const REFUSAL_CHARS: usize = 300;
 
@@ -103,14 +100,7 @@ impl Management {
     /// # Errors
     /// No answer, or not a successful one.
     pub async fn create_vhost(&self, vhost: &str) -> Result<()> {
-        let path = format!("/api/vhosts/{vhost}");
-        let mut made = self.put(&path, &json!({})).await;
-        for _ in 1..VHOST_TRIES {
-            if made.is_err() {
-                made = self.put(&path, &json!({})).await;
-            }
-        }
-        made?;
+        self.put(&format!("/api/vhosts/{vhost}"), &json!({})).await?;
         let everything = json!({"configure": ".*", "write": ".*", "read": ".*"});
         self.put(&format!("/api/permissions/{vhost}/{}", self.user), &everything)
             .await

@@ -309,6 +309,9 @@ async fn a_cluster_of_three_keeps_a_queue_while_one_of_its_nodes_is_down() {
         "{}",
         space.amqp_hosts_url()
     );
+    for node in space.amqp_node_urls() {
+        channel(&node).await;
+    }
     one_message(&channel(space.amqp_url()).await).await;
     queues_are_noted_down(&stack).await;
     let error = stack.act(BROKER, Act::Wipe).await.expect_err("a cluster");

@@ -262,7 +262,7 @@ impl Kind for Node {
                 );
             }
             match self.serves(&management).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => return self.until_it_is_up().await,
                 Err(error) if started.elapsed() > START_TIMEOUT => {
                     let waited_s = START_TIMEOUT.as_secs();
                     let end = log_tail(&self.log);
@@ -318,6 +318,16 @@ impl Node {
         management.get("/api/overview").await?;
         let connecting = TcpStream::connect((Ipv4Addr::LOCALHOST, self.ports.amqp.number()));
         connecting.await.map(drop).context("connecting to the broker")
+    }
+
+    /// Waits for the end of the start of a node of several. It serves a little earlier already, but a virtual host that
+    /// another node makes in that moment is never started here.
+    async fn until_it_is_up(&self) -> Result<()> {
+        if self.names.len() > 1 {
+            let awaited = self.rabbitmqctl(&["await_startup".to_owned()]).await;
+            awaited.context("waiting for the end of a node's start")?;
+        }
+        Ok(())
     }
 
     async fn rabbitmqctl(&self, arguments: &[String]) -> Result<String> {
